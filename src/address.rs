@@ -100,8 +100,9 @@ impl fmt::Display for AddressProblem {
 
 impl fmt::Display for AddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let column = self.input.get(..self.at).map_or(0, |s| s.chars().count());
         let shown = self.input.escape_debug();
+        let before = self.input.get(..self.at).unwrap_or_default();
+        let column = before.escape_debug().count();
         write!(f, "{}\n  {shown}\n  {:column$}^", self.problem, "")
     }
 }
@@ -249,5 +250,7 @@ mod tests {
     fn the_message_points_at_the_spot() {
         let error = "fifo:/a%2".parse::<Address>().expect_err("bad escape");
         assert!(error.to_string().ends_with("  fifo:/a%2\n         ^"));
+        let error = "fifo:\t%2".parse::<Address>().expect_err("bad escape");
+        assert!(error.to_string().ends_with("  fifo:\\t%2\n         ^"));
     }
 }
