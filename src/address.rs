@@ -6,6 +6,7 @@ use std::{
     fmt::{self, Write as _},
     os::unix::ffi::OsStrExt,
     str::FromStr,
+    time::Duration,
 };
 
 /// A parsed `scheme:name?key=value&key=value`.
@@ -31,7 +32,42 @@ pub struct Address {
     parameters: Vec<(String, String)>,
 }
 
+/// One `key=value` that a transport understands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The key.
+    pub name: &'static str,
+    /// What a value looks like, as in `SIZE` or `stream|packet`.
+    pub form: &'static str,
+    /// What it does, in one line.
+    pub summary: &'static str,
+}
+
 impl Address {
+    /// An address without parameters; an empty name means anonymous.
+    ///
+    /// # Errors
+    /// A scheme that no address can hold, or a NUL byte in the name.
+    pub fn new(scheme: &str, name: impl AsRef<OsStr>) -> Result<Self, AddressError> {
+        let mut address: Self = format!("{scheme}:").parse()?;
+        address.name = name.as_ref().as_bytes().to_vec();
+        if address.name.contains(&0) {
+            return Err(address.error_at_name(AddressProblem::Nul));
+        }
+        Ok(address)
+    }
+
+    /// The same with `key` set to `value`.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl fmt::Display) -> Self {
+        let value = value.to_string();
+        match self.parameters.iter_mut().find(|(k, _)| k == key) {
+            Some(found) => found.1 = value,
+            None => self.parameters.push((key.to_owned(), value)),
+        }
+        self
+    }
+
     /// Which transport.
     #[must_use]
     pub fn scheme(&self) -> &str {
@@ -50,6 +86,108 @@ impl Address {
         let mut all = self.parameters.iter();
         all.find(|(k, _)| k == key).map(|(_, v)| v.as_str())
     }
+
+    /// Whether the channel has no name.
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        self.name.is_empty()
+    }
+
+    /// Checks the scheme and that every key is one of `keys`.
+    ///
+    /// # Errors
+    /// [`AddressProblem::UnknownScheme`] or [`AddressProblem::UnknownKey`].
+    pub fn check(&self, scheme: &'static str, keys: &'static [Key]) -> Result<(), AddressError> {
+        if self.scheme != scheme {
+            return Err(self.error(0, AddressProblem::UnknownScheme(vec![scheme])));
+        }
+        let known = |name: &str| keys.iter().any(|key| key.name == name);
+        match self.parameters.iter().find(|(name, _)| !known(name)) {
+            Some((name, _)) => Err(self.error(
+                self.position(name),
+                AddressProblem::UnknownKey(keys.iter().map(|key| key.name).collect()),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// The value of `key` as bytes: a number, or a number with `KiB`, `MiB` or `GiB`.
+    ///
+    /// # Errors
+    /// [`AddressProblem::BadValue`] if it is none, is zero, or no `usize` holds it.
+    pub fn size(&self, key: &str) -> Result<Option<usize>, AddressError> {
+        let units = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("", 0)];
+        self.parse_with(key, "a size such as 65536, 64KiB or 1MiB", |text| {
+            let (digits, shift) = units
+                .iter()
+                .find_map(|&(unit, shift)| Some((text.strip_suffix(unit)?, shift)))?;
+            let number: usize = digits.parse().ok()?;
+            let size = number.checked_mul(1 << shift)?;
+            (size > 0).then_some(size)
+        })
+    }
+
+    /// The value of `key` as a time: a number with `us`, `ms` or `s`.
+    ///
+    /// # Errors
+    /// [`AddressProblem::BadValue`] if it is none.
+    pub fn duration(&self, key: &str) -> Result<Option<Duration>, AddressError> {
+        let units = [("us", 1), ("ms", 1000), ("s", 1_000_000)];
+        self.parse_with(key, "a time such as 20us, 5ms or 3s", |text| {
+            let (digits, micros) = units
+                .iter()
+                .find_map(|&(unit, micros)| Some((text.strip_suffix(unit)?, micros)))?;
+            let number: u64 = digits.parse().ok()?;
+            Some(Duration::from_micros(number.checked_mul(micros)?))
+        })
+    }
+
+    /// The value of `key` as whatever `parse` makes of it; `form` tells people what it accepts.
+    ///
+    /// # Errors
+    /// [`AddressProblem::BadValue`] where `parse` says `None`.
+    pub fn parse_with<T>(
+        &self,
+        key: &str,
+        form: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, AddressError> {
+        let Some(text) = self.value(key) else {
+            return Ok(None);
+        };
+        match parse(text) {
+            Some(value) => Ok(Some(value)),
+            None => Err(self.error_at(key, AddressProblem::BadValue(form))),
+        }
+    }
+
+    /// An error about the value of `key`.
+    #[must_use]
+    pub fn error_at(&self, key: &str, problem: AddressProblem) -> AddressError {
+        self.error(self.position(key) + key.len() + 1, problem)
+    }
+
+    /// An error about the name.
+    #[must_use]
+    pub fn error_at_name(&self, problem: AddressProblem) -> AddressError {
+        self.error(self.scheme.len() + 1, problem)
+    }
+
+    pub(crate) fn error(&self, at: usize, problem: AddressProblem) -> AddressError {
+        let input = self.to_string();
+        AddressError { input, at, problem }
+    }
+
+    /// Where `key` starts in the canonical text.
+    fn position(&self, key: &str) -> usize {
+        let input = self.to_string();
+        let query = input.find('?').unwrap_or(input.len());
+        let tail = input.get(query..).unwrap_or_default();
+        let found = ['?', '&']
+            .iter()
+            .find_map(|mark| tail.find(&format!("{mark}{key}=")));
+        query + found.unwrap_or_default() + 1
+    }
 }
 
 /// Why a text is not an address. `Display` shows the place under the text.
@@ -65,7 +203,7 @@ pub struct AddressError {
 }
 
 /// What is wrong with an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AddressProblem {
     /// No `scheme:` at the start.
@@ -82,11 +220,34 @@ pub enum AddressProblem {
     NotKeyValue,
     /// The same key twice.
     DoubledKey,
+    /// No transport has this scheme; these have one.
+    UnknownScheme(Vec<&'static str>),
+    /// The transport has no such key; it has these.
+    UnknownKey(Vec<&'static str>),
+    /// A value that the key does not take; it takes this.
+    BadValue(&'static str),
+    /// A name that the transport cannot use, and why.
+    BadName(&'static str),
 }
 
 impl fmt::Display for AddressProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        let text = match self {
+            Self::UnknownScheme(known) => {
+                return write!(
+                    f,
+                    "no transport has this scheme; use one of {}",
+                    known.join(", ")
+                );
+            }
+            Self::UnknownKey(known) if known.is_empty() => {
+                return f.write_str("this transport takes no key; remove it");
+            }
+            Self::UnknownKey(known) => {
+                return write!(f, "no such key; this transport takes {}", known.join(", "));
+            }
+            Self::BadValue(form) => return write!(f, "this key takes {form}"),
+            Self::BadName(why) => why,
             Self::NoScheme => "start with a scheme, as in pipe: or fifo:/tmp/x",
             Self::BadScheme => "a scheme holds a-z, 0-9, '+', '-' and '.' only",
             Self::BadEscape => "write '%' as %25, or two hexadecimal digits after it",
@@ -94,7 +255,8 @@ impl fmt::Display for AddressProblem {
             Self::NotText => "the value is not UTF-8; give it as text",
             Self::NotKeyValue => "write parameters as key=value, joined by '&'",
             Self::DoubledKey => "this key is given twice; keep one",
-        })
+        };
+        f.write_str(text)
     }
 }
 

@@ -1,6 +1,8 @@
-//! Why a message did not move.
+//! Why a message did not move, and why a channel did not open.
 
 use std::{error::Error, fmt, io};
+
+use crate::{Address, Fingerprint, SystemLimit};
 
 /// Why a message was not sent. Nothing of it was sent.
 #[derive(Debug)]
@@ -122,6 +124,196 @@ impl From<RecvError> for io::Error {
             RecvError::Disconnected => io::ErrorKind::BrokenPipe,
             RecvError::TooSmall { .. } => io::ErrorKind::InvalidInput,
             RecvError::Corrupt | RecvError::Poisoned => io::ErrorKind::InvalidData,
+        };
+        Self::new(kind, error)
+    }
+}
+
+/// Why a channel did not open. Nothing was created, or what was created has been removed.
+#[derive(Debug)]
+pub struct OpenError {
+    /// Which channel.
+    pub address: Address,
+    /// Why.
+    pub kind: OpenErrorKind,
+    /// What the system said, if it was asked.
+    pub source: Option<io::Error>,
+}
+
+/// Why a channel did not open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OpenErrorKind {
+    /// The channel has no name, so it opens as a pair only.
+    Unnamed,
+    /// The transport needs a name.
+    NamedOnly,
+    /// Another handle has the only place at this end.
+    Busy,
+    /// There is no such name, and it was not to be created.
+    NotFound,
+    /// The other side has not come by the deadline.
+    NotReady,
+    /// The name was left behind by a process that died while making it.
+    Stale,
+    /// The name exists with another shape.
+    Shape {
+        /// What differs, as in `capacity` or `layout`.
+        what: &'static str,
+        /// The number this channel asks for.
+        expected: u64,
+        /// The number found.
+        found: u64,
+    },
+    /// The two ends disagree about the type of a message.
+    Incompatible {
+        /// The type at this end.
+        expected: Fingerprint,
+        /// The type at the other end.
+        found: Fingerprint,
+    },
+    /// This machine cannot do it.
+    Unsupported,
+    /// The name belongs to something else; the text says to what.
+    Refused(&'static str),
+    /// Not enough memory or disk for so many bytes.
+    NoSpace {
+        /// The bytes that were needed.
+        needed: u64,
+    },
+    /// A setting of the system stands in the way.
+    Limit(SystemLimit),
+    /// No permission.
+    Denied,
+    /// The handoff does not belong to this channel, or was adopted before.
+    Handoff,
+    /// The system refused for another reason: see `source`.
+    Os,
+}
+
+impl OpenError {
+    /// An error without a cause in the system.
+    #[must_use]
+    pub fn new(address: Address, kind: OpenErrorKind) -> Self {
+        Self {
+            address,
+            kind,
+            source: None,
+        }
+    }
+
+    /// An error of the system; the kind follows from its code.
+    #[must_use]
+    pub fn os(address: Address, source: io::Error) -> Self {
+        let kind = match source.kind() {
+            io::ErrorKind::PermissionDenied => OpenErrorKind::Denied,
+            io::ErrorKind::NotFound => OpenErrorKind::NotFound,
+            io::ErrorKind::Unsupported => OpenErrorKind::Unsupported,
+            _ => OpenErrorKind::Os,
+        };
+        Self {
+            address,
+            kind,
+            source: Some(source),
+        }
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.address, self.kind)?;
+        match &self.source {
+            Some(source) => write!(f, " ({source})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for OpenErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unnamed => f.write_str("has no name; open it as a pair, or name it"),
+            Self::NamedOnly => f.write_str("needs a name; write one after the colon"),
+            Self::Busy => f.write_str(
+                "another process has this end; close that one, or use a transport that many can share",
+            ),
+            Self::NotFound => f.write_str("does not exist; create it, or check the name"),
+            Self::NotReady => {
+                f.write_str("the other side has not come yet; start it, or wait longer")
+            }
+            Self::Stale => f.write_str("was left half made by a process that died; unlink it"),
+            Self::Shape {
+                what,
+                expected,
+                found,
+            } => write!(
+                f,
+                "exists with {what} {found}, not {expected}; ask for {found}, or unlink it"
+            ),
+            Self::Incompatible { expected, found } => write!(
+                f,
+                "the other end sends {}, this end {}; use the same type at both ends",
+                Shape(*found),
+                Shape(*expected)
+            ),
+            Self::Unsupported => f.write_str("this system cannot do it; choose another transport"),
+            Self::Refused(what) => write!(f, "{what}; choose another name, or remove it"),
+            Self::NoSpace { needed } => {
+                write!(f, "no space for {needed} bytes; free some, or ask for less")
+            }
+            Self::Limit(SystemLimit { name, value }) => write!(
+                f,
+                "{name} is {value}; raise it with sysctl -w {name}=N, or ask for less"
+            ),
+            Self::Denied => f.write_str("no permission; run as its owner, or choose another name"),
+            Self::Handoff => f.write_str(
+                "the handoff is not for this end of this channel, or was adopted before; hand over a new one",
+            ),
+            Self::Os => f.write_str("the system refused"),
+        }
+    }
+}
+
+/// A fingerprint in words.
+struct Shape(Fingerprint);
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == Fingerprint::UNTYPED {
+            return f.write_str("plain bytes");
+        }
+        let (size, align) = (self.0.size(), self.0.align());
+        write!(f, "a type of {size} bytes aligned to {align}")
+    }
+}
+
+impl Error for OpenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_ref().map(|source| source as _)
+    }
+}
+
+impl From<OpenError> for io::Error {
+    fn from(error: OpenError) -> Self {
+        let kind = match error.kind {
+            OpenErrorKind::Busy => io::ErrorKind::AddrInUse,
+            OpenErrorKind::NotFound => io::ErrorKind::NotFound,
+            OpenErrorKind::NotReady => io::ErrorKind::TimedOut,
+            OpenErrorKind::Denied => io::ErrorKind::PermissionDenied,
+            OpenErrorKind::Unsupported => io::ErrorKind::Unsupported,
+            OpenErrorKind::NoSpace { .. } => io::ErrorKind::StorageFull,
+            OpenErrorKind::Unnamed | OpenErrorKind::NamedOnly | OpenErrorKind::Handoff => {
+                io::ErrorKind::InvalidInput
+            }
+            OpenErrorKind::Stale
+            | OpenErrorKind::Shape { .. }
+            | OpenErrorKind::Incompatible { .. }
+            | OpenErrorKind::Refused(_) => io::ErrorKind::InvalidData,
+            OpenErrorKind::Limit(_) => io::ErrorKind::QuotaExceeded,
+            OpenErrorKind::Os => error
+                .source
+                .as_ref()
+                .map_or(io::ErrorKind::Other, io::Error::kind),
         };
         Self::new(kind, error)
     }

@@ -5,9 +5,13 @@
 //! docs/design.md says what stands on it next, and why.
 
 mod address;
+mod capability;
 mod deadline;
 mod error;
 
-pub use address::{Address, AddressError, AddressProblem};
+pub use address::{Address, AddressError, AddressProblem, Key};
+pub use capability::{
+    Capabilities, Depth, Fan, Fingerprint, Lifetime, Limits, SystemLimit, WaitStrategy,
+};
 pub use deadline::Deadline;
-pub use error::{RecvError, SendError};
+pub use error::{OpenError, OpenErrorKind, RecvError, SendError};

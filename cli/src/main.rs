@@ -1,0 +1,3 @@
+//! The laneway command.
+
+fn main() {}

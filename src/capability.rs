@@ -1,0 +1,229 @@
+//! What a channel can do, and its numbers.
+
+use std::time::Duration;
+
+/// How many handles may use one end of a channel at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fan {
+    /// One.
+    One,
+    /// Any number, in any number of processes.
+    Many,
+}
+
+/// How long sent messages and the name live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Lifetime {
+    /// As long as some endpoint is open; the last one out removes the name.
+    Endpoints,
+    /// Unread messages stay until they are received, or the channel is unlinked or the system restarts.
+    Kernel,
+}
+
+/// What a channel can do. A method of the channel and not of its type, because options change it:
+/// a pipe takes many senders only in packet mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Handles that may send at the same time.
+    pub senders: Fan,
+    /// Handles that may receive at the same time.
+    pub receivers: Fan,
+    /// Can be opened without a name, by [`pair`](crate::Channel::pair).
+    pub anonymous: bool,
+    /// Can be opened by name from unrelated processes.
+    pub named: bool,
+    /// An opening sender waits for a receiver.
+    pub rendezvous: bool,
+    /// Has a descriptor for poll and epoll.
+    pub pollable: bool,
+    /// A reserved message is written where the receiver will read it.
+    pub zero_copy_send: bool,
+    /// A peeked message is read where the sender wrote it.
+    pub zero_copy_recv: bool,
+    /// A message passes through a buffer in the kernel, and each call enters the kernel.
+    pub kernel_buffered: bool,
+    /// How long messages and the name live.
+    pub lifetime: Lifetime,
+}
+
+impl Capabilities {
+    /// The least that a transport does: one sender, one receiver, nothing else. Set the fields that differ.
+    pub const LEAST: Self = Self {
+        senders: Fan::One,
+        receivers: Fan::One,
+        anonymous: false,
+        named: false,
+        rendezvous: false,
+        pollable: false,
+        zero_copy_send: false,
+        zero_copy_recv: false,
+        kernel_buffered: false,
+        lifetime: Lifetime::Endpoints,
+    };
+}
+
+/// The numbers of an open channel, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The longest message.
+    pub max_message: usize,
+    /// The bytes the channel holds, including its own headers.
+    pub capacity: usize,
+    /// The alignment of a peeked or reserved message's first byte.
+    pub payload_align: usize,
+    /// The setting of the system that bounds `max_message` or `capacity`, if one does.
+    pub system: Option<SystemLimit>,
+}
+
+impl Limits {
+    /// Limits that no setting of the system bounds.
+    #[must_use]
+    pub const fn new(max_message: usize, capacity: usize, payload_align: usize) -> Self {
+        Self {
+            max_message,
+            capacity,
+            payload_align,
+            system: None,
+        }
+    }
+
+    /// The same, bounded by a setting of the system.
+    #[must_use]
+    pub const fn bounded_by(mut self, system: SystemLimit) -> Self {
+        self.system = Some(system);
+        self
+    }
+}
+
+/// A setting of the system that bounds a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SystemLimit {
+    /// Its name for `sysctl`, as in `kernel.msgmax`.
+    pub name: &'static str,
+    /// Its value when the channel was opened.
+    pub value: u64,
+}
+
+/// What is waiting in a channel, where the transport can tell.
+///
+/// The answer was true when it was taken: others may have sent or received since.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Depth {
+    /// Messages sent and not received.
+    pub messages: Option<usize>,
+    /// Bytes they take, including the channel's own headers.
+    pub bytes: Option<usize>,
+    /// Whether the numbers were exact at that moment, not an estimate.
+    pub exact: bool,
+}
+
+impl Depth {
+    /// An exact number of messages and the bytes they take.
+    #[must_use]
+    pub const fn exact(messages: usize, bytes: usize) -> Self {
+        Self {
+            messages: Some(messages),
+            bytes: Some(bytes),
+            exact: true,
+        }
+    }
+
+    /// Only the bytes are known.
+    #[must_use]
+    pub const fn of_bytes(bytes: usize) -> Self {
+        Self {
+            messages: None,
+            bytes: Some(bytes),
+            exact: true,
+        }
+    }
+}
+
+/// The size and alignment of a type, as one word that the two ends of a channel compare.
+///
+/// It tells types of different shape apart, not types of the same shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Fingerprint(u32);
+
+impl Fingerprint {
+    const SIZE_BITS: u32 = 27;
+
+    /// Messages are bytes of any length.
+    pub const UNTYPED: Self = Self(0);
+
+    /// The fingerprint of `T`; `None` if `T` is larger than 128 MiB.
+    #[must_use]
+    pub fn of<T>() -> Option<Self> {
+        let size = u32::try_from(size_of::<T>()).ok()?;
+        if size >> Self::SIZE_BITS != 0 {
+            return None;
+        }
+        let align = align_of::<T>().trailing_zeros() + 1;
+        Some(Self(align << Self::SIZE_BITS | size))
+    }
+
+    /// As a word; never 0 for a type.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// From [`bits`](Self::bits). Any word is accepted.
+    #[must_use]
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// The type's size in bytes.
+    #[must_use]
+    pub const fn size(self) -> u32 {
+        self.0 & ((1 << Self::SIZE_BITS) - 1)
+    }
+
+    /// The type's alignment in bytes, 0 if untyped.
+    #[must_use]
+    pub const fn align(self) -> u32 {
+        match self.0 >> Self::SIZE_BITS {
+            0 => 0,
+            log => 1 << (log - 1),
+        }
+    }
+}
+
+/// How an endpoint waits when there is nothing to receive or no room to send.
+///
+/// The two ends need not wait alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitStrategy {
+    /// Ask again at once, for ever: the lowest latency, one core burnt.
+    Spin,
+    /// Give the core to whoever wants it, then ask again.
+    Yield,
+    /// Ask again for this long, then sleep in the kernel until woken.
+    Adaptive {
+        /// How long to ask before sleeping.
+        spin: Duration,
+    },
+    /// Sleep in the kernel until woken: no core burnt.
+    Park,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprints_tell_size_and_alignment_apart() {
+        let word = Fingerprint::of::<u32>().expect("small");
+        assert_eq!((word.size(), word.align()), (4, 4));
+        assert_ne!(Some(word), Fingerprint::of::<[u8; 4]>());
+        assert_eq!(Fingerprint::of::<()>().map(Fingerprint::size), Some(0));
+        assert_ne!(Fingerprint::of::<()>(), Some(Fingerprint::UNTYPED));
+        assert_eq!(Fingerprint::of::<[u8; 1 << 27]>(), None);
+    }
+}
