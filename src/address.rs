@@ -57,6 +57,16 @@ impl Address {
         Ok(address)
     }
 
+    /// An address from parts that are known to be right: a scheme of ours, a name that was parsed
+    /// or that the system would refuse later.
+    pub(crate) fn of(scheme: &'static str, name: &OsStr) -> Self {
+        Self {
+            scheme: scheme.to_owned(),
+            name: name.as_bytes().to_vec(),
+            parameters: Vec::new(),
+        }
+    }
+
     /// The same with `key` set to `value`.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl fmt::Display) -> Self {

@@ -34,8 +34,6 @@ pub struct Capabilities {
     pub anonymous: bool,
     /// Can be opened by name from unrelated processes.
     pub named: bool,
-    /// An opening sender waits for a receiver.
-    pub rendezvous: bool,
     /// Has a descriptor for poll and epoll.
     pub pollable: bool,
     /// A reserved message is written where the receiver will read it.
@@ -55,7 +53,6 @@ impl Capabilities {
         receivers: Fan::One,
         anonymous: false,
         named: false,
-        rendezvous: false,
         pollable: false,
         zero_copy_send: false,
         zero_copy_recv: false,
@@ -105,6 +102,16 @@ pub struct SystemLimit {
     pub name: &'static str,
     /// Its value when the channel was opened.
     pub value: u64,
+}
+
+impl SystemLimit {
+    /// Reads a setting; `None` if this system does not tell.
+    #[must_use]
+    pub fn read(name: &'static str) -> Option<Self> {
+        let path = format!("/proc/sys/{}", name.replace('.', "/"));
+        let value = std::fs::read_to_string(path).ok()?.trim().parse().ok()?;
+        Some(Self { name, value })
+    }
 }
 
 /// What is waiting in a channel, where the transport can tell.

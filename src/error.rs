@@ -38,6 +38,11 @@ pub enum RecvError {
         /// The length of the message, in bytes.
         needed: usize,
     },
+    /// The message is not as long as the type that this end receives, and stays.
+    Mistyped {
+        /// The length of the message, in bytes.
+        found: usize,
+    },
     /// The other side wrote what no sender writes.
     Corrupt,
     /// A process died and left a state that cannot be proved sound.
@@ -74,6 +79,10 @@ impl fmt::Display for RecvError {
                     "the message needs a buffer of {needed} bytes; it is still there"
                 )
             }
+            Self::Mistyped { found } => write!(
+                f,
+                "the message has {found} bytes, which the type at this end has not; send the same type, or receive bytes"
+            ),
             Self::Corrupt => {
                 f.write_str("the channel holds what no sender writes; unlink it and open it again")
             }
@@ -123,7 +132,9 @@ impl From<RecvError> for io::Error {
             RecvError::Empty => io::ErrorKind::WouldBlock,
             RecvError::Disconnected => io::ErrorKind::BrokenPipe,
             RecvError::TooSmall { .. } => io::ErrorKind::InvalidInput,
-            RecvError::Corrupt | RecvError::Poisoned => io::ErrorKind::InvalidData,
+            RecvError::Mistyped { .. } | RecvError::Corrupt | RecvError::Poisoned => {
+                io::ErrorKind::InvalidData
+            }
         };
         Self::new(kind, error)
     }

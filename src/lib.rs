@@ -1,17 +1,45 @@
-//! Messages between processes on one machine.
-//!
-//! So far this crate holds the vocabulary that every transport will share: when a blocking call
-//! gives up ([`Deadline`]), where a channel is ([`Address`]) and why a message did not move ([`SendError`], [`RecvError`]).
-//! docs/design.md says what stands on it next, and why.
+#![doc = include_str!("../README.md")]
 
 mod address;
 mod capability;
+mod channel;
 mod deadline;
+mod endpoint;
 mod error;
+mod ext;
+mod guard;
+mod handoff;
+mod lock;
+mod presence;
+mod registry;
+mod sync;
+mod wait;
+
+#[allow(unsafe_code, reason = "system calls that neither std nor nix has")]
+mod sys;
+
+#[allow(unsafe_code, reason = "owns mappings")]
+mod shm;
+
+#[allow(unsafe_code, reason = "touches the bytes of a ring")]
+mod ring;
+
+pub mod process;
+pub mod transport;
+pub mod typed;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
 
 pub use address::{Address, AddressError, AddressProblem, Key};
 pub use capability::{
     Capabilities, Depth, Fan, Fingerprint, Lifetime, Limits, SystemLimit, WaitStrategy,
 };
+pub use channel::{BoxChannel, Channel, DynChannel};
 pub use deadline::Deadline;
+pub use endpoint::{BoxReceiver, BoxSender, Endpoint, Receiver, Sender};
 pub use error::{OpenError, OpenErrorKind, RecvError, SendError};
+pub use ext::{ReceiverExt, SenderExt};
+pub use guard::{Loan, Slot};
+pub use handoff::{End, Handoff};
+pub use registry::{Driver, Registry, Transport, channel};

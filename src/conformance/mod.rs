@@ -1,0 +1,106 @@
+//! The suite that any transport must pass, ours or yours. Not a stable interface: cases are added in any release.
+//!
+//! It walks a registry's drivers, so a transport is tested by being registered. Each case runs on every variant of
+//! the address, without a name and with one, compiled for the transport's own types (`static`) and through
+//! `Box<dyn>` (`dyn`). Cases panic when the transport breaks a promise. `tests/conformance.rs` shows a harness.
+
+mod child;
+mod message;
+mod processes;
+mod subject;
+mod threads;
+
+use std::fmt;
+
+pub use child::serve;
+pub use message::Numbered;
+
+use crate::{BoxChannel, Channel, Driver, Transport};
+use subject::Subject;
+
+/// One case on one variant of one transport.
+pub struct Trial {
+    /// `scheme/variant/anonymous or named/static or dyn/case`.
+    pub name: String,
+    /// Runs it; panics if the transport fails.
+    pub run: Box<dyn FnOnce() + Send>,
+}
+
+impl fmt::Debug for Trial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Trial").field(&self.name).finish()
+    }
+}
+
+/// The suite, compiled for one transport's own types.
+#[derive(Clone, Copy)]
+pub struct Suite {
+    trials: fn(&Driver) -> Vec<Trial>,
+    child: fn(&str),
+}
+
+impl Suite {
+    /// The suite for `T`.
+    #[must_use]
+    pub const fn of<T: Transport>() -> Self {
+        Self {
+            trials: |driver| {
+                trials_of::<T>(driver, "static", |address| {
+                    T::try_from(address).expect("a good address")
+                })
+            },
+            child: |role| {
+                child::play(role, |address| {
+                    T::try_from(address).expect("a good address")
+                })
+            },
+        }
+    }
+}
+
+impl fmt::Debug for Suite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Suite")
+    }
+}
+
+/// All trials of a transport.
+#[must_use]
+pub fn trials(driver: &Driver) -> Vec<Trial> {
+    let mut trials = (driver.suite().trials)(driver);
+    let driver = *driver;
+    let boxed = move |address: &crate::Address| driver.channel(address).expect("a good address");
+    trials.extend(trials_of::<BoxChannel>(&driver, "dyn", boxed));
+    trials
+}
+
+fn trials_of<C: Channel + 'static>(
+    driver: &Driver,
+    how: &'static str,
+    open: impl Fn(&crate::Address) -> C + Send + Sync + Clone + 'static,
+) -> Vec<Trial>
+where
+    C::Sender: 'static,
+    C::Receiver: 'static,
+{
+    let mut trials = Vec::new();
+    for variant in driver.variants() {
+        for named in [false, true] {
+            let Some(subject) = Subject::new(driver, how, variant, named, open.clone()) else {
+                continue;
+            };
+            let place = if named { "named" } else { "anonymous" };
+            let cases = threads::cases::<C>()
+                .into_iter()
+                .chain(processes::cases::<C>());
+            for (case, run) in cases {
+                let subject = subject.clone();
+                trials.push(Trial {
+                    name: format!("{}/{variant}/{place}/{how}/{case}", driver.scheme()),
+                    run: Box::new(move || run(&subject)),
+                });
+            }
+        }
+    }
+    trials
+}

@@ -1,0 +1,150 @@
+//! Who has a channel open, told by locks that the kernel holds for the living.
+//!
+//! Each open end holds a lock of its open file description (`F_OFD_SETLK`) on a byte of the channel's
+//! object: a segment, a FIFO, even an anonymous pipe. Which byte tells which end. The lock lives as
+//! long as somebody has the description open: it passes to a forked child and through exec, and
+//! goes with the last holder's death, by whatever cause. So there is no count to repair, no pid to be reused,
+//! no daemon to ask.
+//!
+//! A second kind of lock, `flock`, is the gate: held only while an end opens or closes, so that
+//! looking at who is there and acting on it are one step.
+
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+    time::Duration,
+};
+
+use nix::{
+    errno::Errno,
+    fcntl::{FcntlArg, Flock, FlockArg, fcntl},
+};
+
+use crate::{Deadline, End};
+
+/// Where the bytes of the ends start, far behind any data.
+const ENDS: i64 = 1 << 45;
+/// Bytes for each end and for each type: the first is shared by those who may read the object, the others
+/// are taken singly by those who may only write it, since their kind of lock excludes.
+const PLACES: i64 = 1 << 12;
+/// How long an opener waits at the gate.
+const GATE: Duration = Duration::from_secs(10);
+
+fn base(end: End) -> i64 {
+    match end {
+        End::Sender => ENDS,
+        End::Receiver => ENDS + PLACES,
+    }
+}
+
+fn lock(kind: i32, start: i64, len: i64) -> libc::flock {
+    libc::flock {
+        // The kinds are 0, 1 and 2.
+        l_type: i16::try_from(kind).unwrap_or_default(),
+        l_whence: 0,
+        l_start: start,
+        l_len: len,
+        l_pid: 0,
+    }
+}
+
+/// Takes a place among the `PLACES` from `start`.
+fn hold(fd: impl AsFd, start: i64) -> io::Result<()> {
+    match fcntl(&fd, FcntlArg::F_OFD_SETLK(&lock(libc::F_RDLCK, start, 1))) {
+        Ok(_) => return Ok(()),
+        Err(Errno::EBADF) => {}
+        Err(error) => return Err(error.into()),
+    }
+    for place in 1..PLACES {
+        let wanted = lock(libc::F_WRLCK, start + place, 1);
+        match fcntl(&fd, FcntlArg::F_OFD_SETLK(&wanted)) {
+            Ok(_) => return Ok(()),
+            Err(Errno::EAGAIN | Errno::EACCES) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Errno::EUSERS.into())
+}
+
+/// The first byte of a range that another description holds.
+fn held(fd: impl AsFd, start: i64, len: i64) -> io::Result<Option<i64>> {
+    if len == 0 {
+        return Ok(None);
+    }
+    let mut found = lock(libc::F_WRLCK, start, len);
+    fcntl(fd, FcntlArg::F_OFD_GETLK(&mut found))?;
+    Ok((i32::from(found.l_type) != libc::F_UNLCK).then_some(found.l_start))
+}
+
+/// Counts `fd`'s description among the open ends.
+pub(crate) fn join(fd: impl AsFd, end: End) -> io::Result<()> {
+    hold(fd, base(end))
+}
+
+/// Whether another description is an open end of this kind.
+pub(crate) fn has(fd: impl AsFd, end: End) -> io::Result<bool> {
+    Ok(held(fd, base(end), PLACES)?.is_some())
+}
+
+/// Whether another description is an open end of any kind.
+pub(crate) fn has_any(fd: impl AsFd) -> io::Result<bool> {
+    Ok(held(fd, ENDS, 2 * PLACES)?.is_some())
+}
+
+/// Something that all open ends must agree on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Topic {
+    /// The type of the messages.
+    Type,
+    /// How messages are framed.
+    Mode,
+}
+
+impl Topic {
+    /// Where its bytes start: room for 2^32 values with their places.
+    const fn start(self) -> i64 {
+        match self {
+            Self::Type => 1 << 46,
+            Self::Mode => 1 << 47,
+        }
+    }
+}
+
+/// Declares a value, unless another description declared another: then that is returned.
+pub(crate) fn declare(fd: impl AsFd, topic: Topic, ours: u32) -> io::Result<Option<u32>> {
+    let place = |value: u32| topic.start() + i64::from(value) * PLACES;
+    let start = place(ours);
+    let end = place(u32::MAX) + PLACES;
+    // First hold, then look: of two who come at once at least one sees the other.
+    hold(&fd, start)?;
+    let other = match held(&fd, topic.start(), start - topic.start())? {
+        Some(at) => Some(at),
+        None => held(&fd, start + PLACES, end - start - PLACES)?,
+    };
+    if other.is_some() {
+        let all = lock(libc::F_UNLCK, start, PLACES);
+        fcntl(&fd, FcntlArg::F_OFD_SETLK(&all))?;
+    }
+    let value = |at: i64| u32::try_from((at - topic.start()) / PLACES).unwrap_or_default();
+    Ok(other.map(value))
+}
+
+/// The gate of a channel, open while this lives.
+#[derive(Debug)]
+pub(crate) struct Gate(#[expect(dead_code, reason = "held for its drop")] Flock<OwnedFd>);
+
+impl Gate {
+    /// Waits until nobody else opens or closes this object. `WouldBlock` if somebody keeps at it, stopped perhaps.
+    pub(crate) fn enter(fd: impl AsFd) -> io::Result<Self> {
+        let mut fd = fd.as_fd().try_clone_to_owned()?;
+        let deadline = Deadline::after(GATE);
+        loop {
+            match Flock::lock(fd, FlockArg::LockExclusiveNonblock) {
+                Ok(held) => return Ok(Self(held)),
+                Err((back, Errno::EAGAIN)) if !deadline.has_passed() => fd = back,
+                Err((_, error)) => return Err(error.into()),
+            }
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The ring under two locks: one for producers, one for consumers, so that the sides never meet on a lock.
+//!
+//! Publish last: a producer writes its record behind the tail, then moves the tail; that store is the
+//! message's birth. A consumer reads, then moves the head; that store is its end. Whoever dies inside either section has
+//! made the store or has not, so there is nothing to repair, and the next holder of the lock goes on
+//! from the cursor. A batch is one lock and one store.
+//!
+//! ```text
+//!   unlocked --lock--> writing --tail.store(Release)--> published --unlock--> unlocked
+//!      ^                  | dies: nothing was sent          | dies: it was sent
+//!      +---- recover <----+---------------------------------+
+//! ```
+
+use crate::{
+    Deadline,
+    lock::{Held, Lock, LockError},
+    ring::{
+        Data,
+        record::{self, Kind},
+    },
+    sync::{AtomicU64, Ordering},
+};
+
+/// Why nothing moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stuck {
+    /// No room, no message, or the lock was not to be had by the deadline.
+    NotNow,
+    /// The buffer is shorter than the message, which stays.
+    TooSmall(usize),
+    /// The lock is lost.
+    Poisoned,
+    /// The bytes are not what a producer writes.
+    Corrupt,
+}
+
+/// What one call moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Moved {
+    /// Messages.
+    pub(crate) messages: usize,
+    /// The length of the last one.
+    pub(crate) last: usize,
+}
+
+/// Where a ring's positions are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cursors<'a> {
+    /// Bytes ever published. Producers move it.
+    pub(crate) tail: &'a AtomicU64,
+    /// Bytes ever finished. Consumers move it.
+    pub(crate) head: &'a AtomicU64,
+    /// The other side's cursor, as this side last saw it under its lock.
+    pub(crate) seen: &'a AtomicU64,
+}
+
+/// Where taken messages go.
+pub(crate) trait Sink {
+    /// A buffer of `len` bytes for the next message; `None` leaves it in the ring. A message that
+    /// was given a buffer has been taken.
+    fn room(&mut self, len: usize) -> Option<&mut [u8]>;
+}
+
+/// The ring as one side sees it, for one call.
+pub(crate) struct Locked<'a, L> {
+    cursors: Cursors<'a>,
+    data: Data<'a>,
+    lock: &'a L,
+}
+
+/// Gives the lock back however the section is left.
+struct Section<'a, L: Lock>(&'a L);
+
+impl<L: Lock> Drop for Section<'_, L> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.unlock();
+    }
+}
+
+impl<'a, L: Lock> Locked<'a, L> {
+    /// `lock` and `cursors.seen` are those of the side that will be used.
+    #[inline]
+    pub(crate) fn new(cursors: Cursors<'a>, data: Data<'a>, lock: &'a L) -> Self {
+        Self {
+            cursors,
+            data,
+            lock,
+        }
+    }
+
+    fn enter(&self, deadline: Deadline) -> Result<Section<'a, L>, Stuck> {
+        match self.lock.lock(deadline) {
+            Ok(Held::Clean) => Ok(Section(self.lock)),
+            Ok(Held::OwnerDied) => {
+                // Publish last: whatever the dead one did, the cursors are sound.
+                self.lock.recover();
+                Ok(Section(self.lock))
+            }
+            Err(LockError::Busy) => Err(Stuck::NotNow),
+            Err(LockError::Lost) => Err(Stuck::Poisoned),
+        }
+    }
+
+    /// Whether a producer that comes now may find room for `len` bytes. Asked without the lock, so only a hint.
+    #[inline]
+    pub(crate) fn may_have_room(&self, len: usize) -> bool {
+        // ORDERING: Relaxed, twice; the answer is a hint, and the section looks again.
+        let head = self.cursors.head.load(Ordering::Relaxed);
+        let tail = self.cursors.tail.load(Ordering::Relaxed);
+        let used = tail.wrapping_sub(head);
+        used + record::size(len) as u64 <= self.data.capacity() as u64
+    }
+
+    /// Whether a consumer that comes now may find a message. A hint.
+    #[inline]
+    pub(crate) fn may_have_message(&self) -> bool {
+        // ORDERING: Relaxed, twice; the answer is a hint, and the section looks again.
+        let head = self.cursors.head.load(Ordering::Relaxed);
+        let tail = self.cursors.tail.load(Ordering::Relaxed);
+        head != tail
+    }
+
+    /// The bytes between head and tail.
+    pub(crate) fn used(&self) -> usize {
+        // ORDERING: Relaxed, twice; a snapshot for people.
+        let head = self.cursors.head.load(Ordering::Relaxed);
+        let tail = self.cursors.tail.load(Ordering::Relaxed);
+        usize::try_from(tail.wrapping_sub(head)).unwrap_or(usize::MAX)
+    }
+
+    /// Sends as many of `messages` as there is room for, in one section and with one publication.
+    /// None of them is longer than the ring's longest message.
+    #[inline]
+    pub(crate) fn push(&self, messages: &[&[u8]], deadline: Deadline) -> Result<usize, Stuck> {
+        let section = self.enter(deadline)?;
+        // ORDERING: Relaxed; only producers move it, under this lock.
+        let start = self.cursors.tail.load(Ordering::Relaxed);
+        let mut free = Free {
+            cursors: self.cursors,
+            capacity: self.data.capacity() as u64,
+        };
+        let mut tail = start;
+        let mut pushed = 0;
+        for message in messages {
+            let size = record::size(message.len());
+            let (_, left) = self.data.place(tail);
+            let pad = if size > left { left } else { 0 };
+            if !free.has(tail, (pad + size) as u64)? {
+                break;
+            }
+            if pad > 0 {
+                record::write_header(self.data, tail, Kind::Padding, pad - record::HEADER)
+                    .map_err(|_| Stuck::Corrupt)?;
+                tail = tail.wrapping_add(pad as u64);
+            }
+            record::write_header(self.data, tail, Kind::Message, message.len())
+                .map_err(|_| Stuck::Corrupt)?;
+            let text = tail.wrapping_add(record::HEADER as u64);
+            self.data.write(text, message).map_err(|_| Stuck::Corrupt)?;
+            tail = tail.wrapping_add(size as u64);
+            pushed += 1;
+        }
+        if pushed > 0 {
+            // ORDERING: Release; pairs with the Acquire in `pop`: who sees the tail sees the records.
+            self.cursors.tail.store(tail, Ordering::Release);
+        }
+        drop(section);
+        if pushed == 0 && !messages.is_empty() {
+            return Err(Stuck::NotNow);
+        }
+        Ok(pushed)
+    }
+
+    /// Takes messages in one section and with one publication, as long as `sink` has room for the next.
+    #[inline]
+    pub(crate) fn pop(&self, deadline: Deadline, sink: &mut impl Sink) -> Result<Moved, Stuck> {
+        let section = self.enter(deadline)?;
+        // ORDERING: Relaxed; only consumers move it, under this lock.
+        let mut head = self.cursors.head.load(Ordering::Relaxed);
+        let seen = self.cursors.seen;
+        // ORDERING: Relaxed; a value that an earlier holder of this lock acquired, and the lock carries that.
+        let mut tail = seen.load(Ordering::Relaxed);
+        if tail == head || tail.wrapping_sub(head) > self.data.capacity() as u64 {
+            // ORDERING: Acquire; pairs with the Release in `push`.
+            tail = self.cursors.tail.load(Ordering::Acquire);
+            // ORDERING: Relaxed; as above.
+            seen.store(tail, Ordering::Relaxed);
+        }
+        if tail.wrapping_sub(head) > self.data.capacity() as u64 {
+            return Err(Stuck::Corrupt);
+        }
+        let mut moved = Moved::default();
+        let mut short = None;
+        while head != tail {
+            let (kind, len) = record::read_header(self.data, head).map_err(|_| Stuck::Corrupt)?;
+            let size = record::size(len) as u64;
+            if size > tail.wrapping_sub(head) {
+                return Err(Stuck::Corrupt);
+            }
+            if kind == Kind::Message {
+                let Some(buf) = sink.room(len) else {
+                    short = Some(len);
+                    break;
+                };
+                let text = head.wrapping_add(record::HEADER as u64);
+                self.data.read(text, buf).map_err(|_| Stuck::Corrupt)?;
+                moved.messages += 1;
+                moved.last = len;
+            }
+            head = head.wrapping_add(size);
+        }
+        // ORDERING: Release; pairs with the Acquire in `Free::has`: who sees the head may overwrite
+        // what is before it.
+        self.cursors.head.store(head, Ordering::Release);
+        drop(section);
+        match (moved.messages, short) {
+            (0, Some(needed)) => Err(Stuck::TooSmall(needed)),
+            (0, None) => Err(Stuck::NotNow),
+            _ => Ok(moved),
+        }
+    }
+}
+
+/// How a producer knows that there is room: from what was last seen of the head, and only if that does not suffice, from the head.
+struct Free<'a> {
+    cursors: Cursors<'a>,
+    capacity: u64,
+}
+
+impl Free<'_> {
+    #[inline]
+    fn has(&mut self, tail: u64, wanted: u64) -> Result<bool, Stuck> {
+        // ORDERING: Relaxed; a value that an earlier holder of this lock acquired, and the lock carries that.
+        let seen = self.cursors.seen.load(Ordering::Relaxed);
+        if tail.wrapping_sub(seen).saturating_add(wanted) <= self.capacity {
+            return Ok(true);
+        }
+        // ORDERING: Acquire; pairs with the Release in `pop`.
+        let head = self.cursors.head.load(Ordering::Acquire);
+        // ORDERING: Relaxed; as above.
+        self.cursors.seen.store(head, Ordering::Relaxed);
+        let used = tail.wrapping_sub(head);
+        if used > self.capacity {
+            // Our own records of this batch are not published yet, but the room for them was checked.
+            return Err(Stuck::Corrupt);
+        }
+        Ok(used.saturating_add(wanted) <= self.capacity)
+    }
+}

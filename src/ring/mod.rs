@@ -1,0 +1,90 @@
+//! Rings: pure algorithms over memory that somebody else owns. They never block and know no system call.
+//!
+//! Invariants that the SAFETY comments cite:
+//!
+//! * R1. `Data` covers `capacity` bytes that stay mapped, readable and writable, as long as it lives; its
+//!   start is 8-aligned, and `capacity` is 0 or a power of two.
+//! * R2. An access is made only after its offset was masked to less than `capacity`, and its length compared with
+//!   what is left behind the offset. Both are locals: what came from shared memory was read once.
+//! * R3. Bytes between head and tail belong to consumers, the others to producers. A side moves its
+//!   cursor only under its lock. Honest processes therefore never touch the same bytes at once; a dishonest
+//!   one makes garbage of the contents and nothing else, since no reference to them is ever formed.
+//!
+//! ```text
+//!            head                         tail
+//!   free      |  record  record  padding   |      free
+//!             consumers move it            producers move it, after the bytes before it are written
+//! ```
+
+pub(crate) mod locked;
+pub(crate) mod record;
+
+use std::{marker::PhantomData, ptr::NonNull};
+
+/// The bytes of a ring. Offsets count from the ring's birth and are masked here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Data<'a> {
+    start: NonNull<u8>,
+    capacity: usize,
+    _memory: PhantomData<&'a ()>,
+}
+
+/// An access that would leave the ring, or cross its end: somebody wrote nonsense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OutOfBounds;
+
+impl Data<'_> {
+    /// # Safety
+    /// R1 must hold for `'a`.
+    pub(crate) const unsafe fn new(start: NonNull<u8>, capacity: usize) -> Self {
+        Self {
+            start,
+            capacity,
+            _memory: PhantomData,
+        }
+    }
+
+    /// How many bytes there are.
+    #[inline]
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Where `offset` falls, and how many bytes there are from it to the end.
+    #[inline]
+    pub(crate) fn place(&self, offset: u64) -> (usize, usize) {
+        // The mask keeps what fits a usize, since the capacity does.
+        let mask = self.capacity.wrapping_sub(1) as u64;
+        let at = usize::try_from(offset & mask).unwrap_or(0);
+        (at, self.capacity - at)
+    }
+
+    /// Copies `bytes` to `offset`.
+    #[inline]
+    pub(crate) fn write(&self, offset: u64, bytes: &[u8]) -> Result<(), OutOfBounds> {
+        let (at, left) = self.place(offset);
+        if bytes.len() > left {
+            return Err(OutOfBounds);
+        }
+        // SAFETY: by R1 and R2.
+        let to = unsafe { self.start.add(at) };
+        // SAFETY: by R1, R2 and R3.
+        unsafe { to.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len()) };
+        Ok(())
+    }
+
+    /// Copies bytes from `offset` until `buf` is full.
+    #[inline]
+    pub(crate) fn read(&self, offset: u64, buf: &mut [u8]) -> Result<(), OutOfBounds> {
+        let (at, left) = self.place(offset);
+        if buf.len() > left {
+            return Err(OutOfBounds);
+        }
+        let len = buf.len();
+        // SAFETY: by R1 and R2.
+        let from = unsafe { self.start.add(at) };
+        // SAFETY: by R1, R2 and R3.
+        unsafe { from.copy_to_nonoverlapping(NonNull::from(buf).cast(), len) };
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! What the bytes of a segment mean. `tests/layout.rs` holds this against the table in docs/layout.md.
+
+use std::mem::offset_of;
+
+use crate::{
+    sync::{AtomicU32, AtomicU64},
+    sys::robust::RobustMutex,
+    wait::Event,
+};
+
+/// The first eight bytes; the last is not text, so that a text file is never taken for a segment.
+pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"LANEWAY\x1a");
+/// Changes whenever a field does.
+pub(crate) const LAYOUT: u32 = 1;
+/// Where the data start, from the start of the segment.
+pub(crate) const DATA: usize = 1024;
+
+/// `seen` has this bit once a sender has opened.
+pub(crate) const SENDER_SEEN: u32 = 1;
+/// `seen` has this bit once a receiver has opened.
+pub(crate) const RECEIVER_SEEN: u32 = 2;
+
+/// The constants of a segment, set before anybody else can see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct Shape {
+    /// [`MAGIC`].
+    pub(crate) magic: u64,
+    /// [`LAYOUT`].
+    pub(crate) layout: u32,
+    /// Which transport's.
+    pub(crate) kind: u32,
+    /// Bytes of data behind the header; a power of two, or 0.
+    pub(crate) capacity: u64,
+    /// The longest message in bytes.
+    pub(crate) max_message: u64,
+    /// Which lock is in the lock lines.
+    pub(crate) lock: u32,
+    /// Reserved.
+    pub(crate) flags: u32,
+    /// A number of the transport's own: the identifier of a System V queue.
+    pub(crate) extra: i64,
+}
+
+/// The first line: constants, and what changes when somebody comes or goes.
+#[repr(C, align(128))]
+pub(crate) struct Identity {
+    /// Never changes.
+    pub(crate) shape: Shape,
+    /// Which ends have ever opened. Written by openers.
+    pub(crate) seen: AtomicU32,
+    /// Counts openings and closings, so that the others look who is there. Written by both.
+    pub(crate) changes: AtomicU32,
+}
+
+/// One side's line: how far it has come, and what the other side sleeps for.
+#[repr(C, align(128))]
+pub(crate) struct Side {
+    /// Bytes ever written (producers) or finished (consumers). Never wraps in practice: 2^64 bytes.
+    pub(crate) cursor: AtomicU64,
+    /// The cursor has moved, or somebody has come or gone.
+    pub(crate) moved: Event,
+}
+
+/// One side's lock, and what it protects.
+#[repr(C, align(128))]
+pub(crate) struct LockLine {
+    /// Held by whoever moves this side's cursor.
+    pub(crate) mutex: RobustMutex,
+    /// The other side's cursor as last seen under this lock.
+    pub(crate) seen: AtomicU64,
+}
+
+/// The start of every segment.
+#[repr(C)]
+pub(crate) struct Header {
+    /// Constants.
+    pub(crate) identity: Identity,
+    /// Its cursor is the tail.
+    pub(crate) producer: Side,
+    /// Its cursor is the head.
+    pub(crate) consumer: Side,
+    /// The producers' lock.
+    pub(crate) producer_lock: LockLine,
+    /// The consumers' lock.
+    pub(crate) consumer_lock: LockLine,
+}
+
+/// Every field with its place, for docs and tests.
+pub(crate) const FIELDS: &[(&str, usize)] = &[
+    ("magic", offset_of!(Header, identity.shape.magic)),
+    ("layout", offset_of!(Header, identity.shape.layout)),
+    ("kind", offset_of!(Header, identity.shape.kind)),
+    ("capacity", offset_of!(Header, identity.shape.capacity)),
+    (
+        "max_message",
+        offset_of!(Header, identity.shape.max_message),
+    ),
+    ("lock", offset_of!(Header, identity.shape.lock)),
+    ("flags", offset_of!(Header, identity.shape.flags)),
+    ("extra", offset_of!(Header, identity.shape.extra)),
+    ("seen", offset_of!(Header, identity.seen)),
+    ("changes", offset_of!(Header, identity.changes)),
+    ("producer.cursor", offset_of!(Header, producer.cursor)),
+    ("producer.moved", offset_of!(Header, producer.moved)),
+    ("consumer.cursor", offset_of!(Header, consumer.cursor)),
+    ("consumer.moved", offset_of!(Header, consumer.moved)),
+    (
+        "producer_lock.mutex",
+        offset_of!(Header, producer_lock.mutex),
+    ),
+    ("producer_lock.seen", offset_of!(Header, producer_lock.seen)),
+    (
+        "consumer_lock.mutex",
+        offset_of!(Header, consumer_lock.mutex),
+    ),
+    ("consumer_lock.seen", offset_of!(Header, consumer_lock.seen)),
+];
+
+const _: () = assert!(offset_of!(Header, producer) == 128);
+const _: () = assert!(offset_of!(Header, consumer) == 256);
+const _: () = assert!(offset_of!(Header, producer_lock) == 384);
+const _: () = assert!(offset_of!(Header, consumer_lock) == 512);
+const _: () = assert!(size_of::<Header>() <= DATA);

@@ -1,0 +1,14 @@
+//! One object of shared memory: its layout, and its life from birth to the last one out.
+//!
+//! Invariants that the SAFETY comments cite:
+//!
+//! * M1. A mapping stays where it is until its `Segment` is dropped, and is as long as it says:
+//!   the space was reserved at birth, anonymous segments are sealed against shrinking, and a named
+//!   one is ours by owner and mode.
+//! * M2. Everything behind a reference to a [`layout::Header`] is an atomic, a lock, or never changes once the
+//!   segment can be seen by others.
+//! * M3. The mapping is page-aligned, and longer than a header.
+//! * M4. Until a segment has a name or its descriptor has left, nobody else can reach it.
+
+pub(crate) mod layout;
+pub(crate) mod segment;

@@ -1,0 +1,3 @@
+//! The only file that names atomics, so that a model checker can put its own in their place.
+
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};

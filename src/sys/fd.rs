@@ -1,0 +1,152 @@
+//! Reading and writing pipes without signals and without flags that other holders would share.
+
+use std::{
+    io::{self, IoSlice},
+    mem::MaybeUninit,
+    os::fd::{AsRawFd, BorrowedFd},
+    ptr,
+};
+
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::signal::{SigSet, Signal},
+};
+
+use crate::{
+    Deadline,
+    sync::{AtomicBool, Ordering},
+};
+
+/// `RWF_NOSIGNAL` of Linux 6.18, which libc does not name yet.
+const RWF_NOSIGNAL: libc::c_int = 0x100;
+
+/// Whether this kernel knows `RWF_NOSIGNAL`. Cleared once it said no.
+static HAS_NOSIGNAL: AtomicBool = AtomicBool::new(true);
+
+/// Whether a call may sleep in the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Block {
+    /// Until something moves.
+    Yes,
+    /// `EAGAIN` instead.
+    No,
+}
+
+/// Reads what is there, at most `buf.len()` bytes. 0 means that no writer is left.
+pub(crate) fn read(fd: BorrowedFd<'_>, buf: &mut [u8], block: Block) -> io::Result<usize> {
+    let iov = libc::iovec {
+        iov_base: buf.as_mut_ptr().cast(),
+        iov_len: buf.len(),
+    };
+    let flags = match block {
+        Block::Yes => 0,
+        Block::No => libc::RWF_NOWAIT,
+    };
+    retry(|| {
+        // SAFETY: by S1, with one iovec over `buf`.
+        unsafe { libc::preadv2(fd.as_raw_fd(), &raw const iov, 1, -1, flags) }
+    })
+}
+
+/// Writes `parts` in one call and tells how many bytes went. A pipe without a reader is `EPIPE`, never a signal.
+pub(crate) fn write(fd: BorrowedFd<'_>, parts: &[IoSlice<'_>], block: Block) -> io::Result<usize> {
+    let wait = match block {
+        Block::Yes => 0,
+        Block::No => libc::RWF_NOWAIT,
+    };
+    // ORDERING: Relaxed; whoever reads a stale `true` asks the kernel again and learns the same.
+    if HAS_NOSIGNAL.load(Ordering::Relaxed) {
+        match write_flags(fd, parts, wait | RWF_NOSIGNAL) {
+            Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => {
+                HAS_NOSIGNAL.store(false, Ordering::Relaxed);
+            }
+            result => return result,
+        }
+    }
+    without_sigpipe(|| write_flags(fd, parts, wait))
+}
+
+fn write_flags(fd: BorrowedFd<'_>, parts: &[IoSlice<'_>], flags: libc::c_int) -> io::Result<usize> {
+    let count = libc::c_int::try_from(parts.len()).unwrap_or(libc::c_int::MAX);
+    // IoSlice has the layout of iovec: std says so.
+    let iov: *const libc::iovec = parts.as_ptr().cast();
+    retry(|| {
+        // SAFETY: by S1, with one iovec for each part.
+        unsafe { libc::pwritev2(fd.as_raw_fd(), iov, count, -1, flags) }
+    })
+}
+
+/// Runs a write with SIGPIPE blocked, and takes back the one it raised.
+fn without_sigpipe(call: impl FnOnce() -> io::Result<usize>) -> io::Result<usize> {
+    let mut pipe = SigSet::empty();
+    pipe.add(Signal::SIGPIPE);
+    let before = pipe.thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_BLOCK)?;
+    let result = call();
+    if let Err(error) = &result
+        && error.raw_os_error() == Some(libc::EPIPE)
+        && !before.contains(Signal::SIGPIPE)
+    {
+        take_pending(&pipe);
+    }
+    before.thread_set_mask()?;
+    result
+}
+
+fn take_pending(set: &SigSet) {
+    let zero = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: by S1; a null siginfo is allowed.
+    unsafe { libc::sigtimedwait(set.as_ref(), ptr::null_mut(), &raw const zero) };
+}
+
+/// Makes EINTR invisible.
+fn retry(mut call: impl FnMut() -> isize) -> io::Result<usize> {
+    loop {
+        match usize::try_from(call()) {
+            Ok(moved) => return Ok(moved),
+            Err(_) => {
+                let error = io::Error::last_os_error();
+                if error.kind() != io::ErrorKind::Interrupted {
+                    return Err(error);
+                }
+            }
+        }
+    }
+}
+
+/// The bytes that wait in a pipe, asked at either end.
+pub(crate) fn unread(fd: BorrowedFd<'_>) -> io::Result<usize> {
+    let mut bytes = MaybeUninit::<libc::c_int>::zeroed();
+    // SAFETY: by S1; FIONREAD writes one int.
+    let status = unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONREAD, bytes.as_mut_ptr()) };
+    Errno::result(status)?;
+    // SAFETY: by S2; an int was there from the start.
+    let bytes = unsafe { bytes.assume_init() };
+    Ok(usize::try_from(bytes).unwrap_or(0))
+}
+
+/// Sleeps until `fd` has one of `events`, hangs up, or the deadline passes; tells what it has.
+pub(crate) fn wait(
+    fd: BorrowedFd<'_>,
+    events: PollFlags,
+    deadline: Deadline,
+) -> io::Result<PollFlags> {
+    loop {
+        let timeout = match deadline.remaining() {
+            None => PollTimeout::NONE,
+            // Rounded up: poll counts milliseconds, and nobody may wake early.
+            Some(left) => PollTimeout::try_from(left.as_nanos().div_ceil(1_000_000))
+                .unwrap_or(PollTimeout::MAX),
+        };
+        let mut fds = [PollFd::new(fd, events)];
+        match poll(&mut fds, timeout) {
+            Ok(0) if !deadline.has_passed() => {}
+            Ok(_) => return Ok(fds[0].revents().unwrap_or(PollFlags::empty())),
+            Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Handing descriptors to a child, and taking them there.
+
+use std::{
+    io,
+    os::{
+        fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
+        unix::process::CommandExt,
+    },
+    process::Command,
+};
+
+use nix::{
+    fcntl::{FcntlArg, FdFlag, fcntl},
+    sys::stat::fstat,
+};
+
+/// Which object a descriptor names, so that a number can be checked later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Object {
+    /// Its number in the process.
+    pub(crate) fd: RawFd,
+    /// Its device.
+    pub(crate) dev: u64,
+    /// Its inode.
+    pub(crate) ino: u64,
+}
+
+impl Object {
+    /// What `fd` names.
+    pub(crate) fn of(fd: BorrowedFd<'_>) -> io::Result<Self> {
+        let stat = fstat(fd)?;
+        Ok(Self {
+            fd: fd.as_raw_fd(),
+            dev: stat.st_dev,
+            ino: stat.st_ino,
+        })
+    }
+}
+
+/// Keeps `fds` open in the program that `command` runs, and open here until `command` is dropped.
+pub(crate) fn keep_open(command: &mut Command, fds: Vec<OwnedFd>) {
+    let clear = move || {
+        for fd in &fds {
+            fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty()))?;
+        }
+        Ok(())
+    };
+    // SAFETY: by S5; it calls fcntl only.
+    unsafe { command.pre_exec(clear) };
+}
+
+/// Takes the descriptor that a parent kept open, if it still names the same object. Once per descriptor.
+pub(crate) fn take(object: Object) -> io::Result<OwnedFd> {
+    if object.fd <= libc::STDERR_FILENO {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // SAFETY: borrowed for this block; fstat and fcntl fail on a number that is not open.
+    let fd = unsafe { BorrowedFd::borrow_raw(object.fd) };
+    if Object::of(fd)? != object {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    // SAFETY: the parent left it open for us; the caller takes each number once.
+    Ok(unsafe { OwnedFd::from_raw_fd(object.fd) })
+}

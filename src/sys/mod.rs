@@ -1,0 +1,18 @@
+//! System calls that neither std nor nix has, each behind one safe function.
+//!
+//! Invariants that the SAFETY comments cite:
+//!
+//! * S1. A pointer and a length handed to the kernel come from one live slice or reference, so they
+//!   name memory that is valid for the whole call, and writable where the kernel writes.
+//! * S2. Nothing is done with what the kernel wrote beyond the length that it returned.
+//! * S3. A word in shared memory is reached as an atomic, by us and by the kernel.
+//! * S4. A pthread mutex is initialised once, before its address is known to anybody else, and never
+//!   moves; its memory stays mapped as long as a reference to it lives.
+//! * S5. Between fork and exec only async-signal-safe calls are made, on memory made before the fork.
+
+pub(crate) mod fd;
+pub(crate) mod futex;
+pub(crate) mod inherit;
+pub(crate) mod msg;
+pub(crate) mod raw_sync;
+pub(crate) mod robust;

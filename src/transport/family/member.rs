@@ -1,0 +1,205 @@
+//! An endpoint's membership in a segment: who else is there, and how to wait for them.
+
+use std::{cell::Cell, io, os::fd::BorrowedFd};
+
+use crate::{
+    Address, Deadline, End, Fingerprint, Handoff, OpenError, OpenErrorKind, WaitStrategy,
+    presence::{self, Topic},
+    shm::segment::Segment,
+    wait::{Event, Look, Waiter},
+};
+
+/// What every endpoint over a segment has.
+#[derive(Debug)]
+pub(crate) struct Member {
+    seat: Seat,
+    waiter: Waiter,
+}
+
+/// A place among the open ends of a segment.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    segment: Segment,
+    address: Address,
+    end: End,
+    /// The count of openings and closings for which `gone` is true or false.
+    changes: Cell<Option<u32>>,
+    gone: Cell<bool>,
+}
+
+/// The side across.
+pub(crate) const fn across(end: End) -> End {
+    match end {
+        End::Sender => End::Receiver,
+        End::Receiver => End::Sender,
+    }
+}
+
+/// Declares the type of the messages that pass through `fd`'s object.
+pub(crate) fn agree(
+    fd: BorrowedFd<'_>,
+    ours: Fingerprint,
+    address: &Address,
+) -> Result<(), OpenError> {
+    match presence::declare(fd, Topic::Type, ours.bits()) {
+        Ok(None) => Ok(()),
+        Ok(Some(found)) => {
+            let kind = OpenErrorKind::Incompatible {
+                expected: ours,
+                found: Fingerprint::from_bits(found),
+            };
+            Err(OpenError::new(address.clone(), kind))
+        }
+        Err(error) => Err(OpenError::os(address.clone(), error)),
+    }
+}
+
+impl Member {
+    /// A member that has `segment` open as `end`.
+    pub(crate) fn new(
+        segment: Segment,
+        end: End,
+        address: Address,
+        strategy: WaitStrategy,
+    ) -> Self {
+        Self {
+            seat: Seat {
+                segment,
+                address,
+                end,
+                changes: Cell::new(None),
+                gone: Cell::new(false),
+            },
+            waiter: Waiter::new(strategy),
+        }
+    }
+
+    /// Its place.
+    #[inline]
+    pub(crate) fn seat(&self) -> &Seat {
+        &self.seat
+    }
+
+    /// The segment.
+    #[inline]
+    pub(crate) fn segment(&self) -> &Segment {
+        &self.seat.segment
+    }
+
+    /// Looks until `look` finds something or the deadline passes.
+    #[inline]
+    pub(crate) fn wait<T>(
+        &mut self,
+        deadline: Deadline,
+        mut look: impl FnMut(&Seat, Look) -> Option<T>,
+    ) -> Option<T> {
+        let seat = &self.seat;
+        self.waiter
+            .wait(seat.event(), deadline, |how| look(seat, how))
+    }
+
+    /// Waits until the side across is there.
+    pub(crate) fn wait_peer(&mut self, deadline: Deadline) -> io::Result<bool> {
+        let found = self.wait(deadline, |seat, _| match seat.has(across(seat.end)) {
+            Ok(false) => None,
+            found => Some(found),
+        });
+        found.unwrap_or(Ok(false))
+    }
+
+    /// Declares the type of the messages.
+    pub(crate) fn agree(&self, ours: Fingerprint) -> Result<(), OpenError> {
+        let Seat {
+            segment, address, ..
+        } = &self.seat;
+        let fd = segment
+            .fd()
+            .map_err(|e| OpenError::os(address.clone(), e))?;
+        agree(fd, ours, address)
+    }
+
+    /// What another process needs to open this end.
+    pub(crate) fn handoff(&self) -> io::Result<Handoff> {
+        Ok(Handoff {
+            address: self.seat.address.clone(),
+            end: self.seat.end,
+            fds: vec![self.seat.segment.fd()?.try_clone_to_owned()?],
+        })
+    }
+}
+
+impl Seat {
+    /// The segment.
+    #[inline]
+    pub(crate) fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
+    /// What this end sleeps for: the other side's progress.
+    #[inline]
+    fn event(&self) -> &Event {
+        let header = self.segment.header();
+        match self.end {
+            End::Sender => &header.consumer.moved,
+            End::Receiver => &header.producer.moved,
+        }
+    }
+
+    fn has(&self, end: End) -> io::Result<bool> {
+        presence::has(self.segment.fd()?, end)
+    }
+
+    /// Whether the side across was there and is gone. In memory this is one load, unless somebody came or went.
+    #[inline]
+    pub(crate) fn is_alone(&self, look: Look) -> bool {
+        let changes = self.segment.changes();
+        if look == Look::Memory && self.changes.get() == Some(changes) {
+            return self.gone.get();
+        }
+        self.ask(changes)
+    }
+
+    #[cold]
+    fn ask(&self, changes: u32) -> bool {
+        let gone = self.is_disconnected();
+        let died = gone && !self.gone.get() && self.changes.get() == Some(changes);
+        self.gone.set(gone);
+        self.changes.set(Some(changes));
+        if died {
+            // It went without announcing it, so we do, for those who look in memory only.
+            self.segment.announce();
+            self.changes.set(Some(changes.wrapping_add(1)));
+        }
+        gone
+    }
+
+    /// The same, asked of the kernel.
+    pub(crate) fn is_disconnected(&self) -> bool {
+        let other = across(self.end);
+        // If the kernel cannot tell, they are taken to be there: nothing is lost by waiting.
+        self.segment.has_seen(other) && self.has(other).is_ok_and(|there| !there)
+    }
+}
+
+/// The methods of [`Endpoint`](crate::Endpoint) that a `member` answers.
+macro_rules! endpoint_by_member {
+    () => {
+        fn is_disconnected(&self) -> bool {
+            self.member.seat().is_disconnected()
+        }
+
+        fn wait_peer(&mut self, deadline: $crate::Deadline) -> std::io::Result<bool> {
+            self.member.wait_peer(deadline)
+        }
+
+        fn agree(&mut self, fingerprint: $crate::Fingerprint) -> Result<(), $crate::OpenError> {
+            self.member.agree(fingerprint)
+        }
+
+        fn handoff(&self) -> std::io::Result<$crate::Handoff> {
+            self.member.handoff()
+        }
+    };
+}
+
+pub(crate) use endpoint_by_member;

@@ -1,0 +1,8 @@
+//! Bodies that several transports share.
+
+pub(crate) mod fifo_name;
+pub(crate) mod member;
+pub(crate) mod pipe_options;
+pub(crate) mod scratch;
+pub(crate) mod stash;
+pub(crate) mod stream;

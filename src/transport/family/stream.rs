@@ -1,0 +1,561 @@
+//! The two ends of a kernel pipe, named or not, as a sequence of frames.
+//!
+//! ```text
+//!   stream:  | len u32 | message | !len u32, if the frame is longer than PIPE_BUF |
+//!   packet:  | len u32 | message |                        one write, one packet
+//! ```
+//!
+//! Up to PIPE_BUF a write is atomic, so a sender that dies has sent the frame or has not. A longer
+//! frame may be cut; at the end of the stream the stump was never sent. If another sender of a FIFO came before
+//! the end was seen, the trailer tells, and the receiver gets [`RecvError::Corrupt`].
+
+use std::{
+    io::{self, ErrorKind, IoSlice},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    time::Duration,
+};
+
+use nix::poll::PollFlags;
+
+use crate::{
+    Address, Deadline, Depth, End, Endpoint, Fingerprint, Handoff, Limits, OpenError, Receiver,
+    RecvError, SendError, Sender, presence,
+    sys::fd::{self, Block},
+    transport::family::{
+        fifo_name::FifoName,
+        member::agree,
+        pipe_options::{self, HEADER, PIPE_BUF, PipeMode, TRAILER},
+        scratch::{Scratch, reserve_in_scratch},
+    },
+};
+
+/// What a receiver reads at once, and what a batch writes at once, at most.
+const CHUNK: usize = 64 << 10;
+/// How long to sleep before looking again where the kernel has nothing to wake us with.
+const NAP: Duration = Duration::from_millis(2);
+
+/// The descriptors of one end.
+#[derive(Debug)]
+pub(crate) struct Ends {
+    /// Blocks. Holds the place among the open ends.
+    pub(crate) fd: OwnedFd,
+    /// Another description of the same FIFO that does not block: a FIFO, unlike a pipe, knows no
+    /// RWF_NOWAIT, and the flag on `fd` would be shared with those who inherit it.
+    pub(crate) trying: Option<OwnedFd>,
+    /// Keeps a FIFO readable while no receiver has come yet, so that what is sent waits for it.
+    pub(crate) keeper: Option<OwnedFd>,
+    /// Removed at the last close. Below the descriptors, so that it goes after them.
+    pub(crate) _name: Option<FifoName>,
+}
+
+impl Ends {
+    fn read(&self, buf: &mut [u8], block: Block) -> io::Result<usize> {
+        match (block, &self.trying) {
+            (Block::No, Some(trying)) => fd::read(trying.as_fd(), buf, Block::Yes),
+            _ => fd::read(self.fd.as_fd(), buf, block),
+        }
+    }
+
+    fn write(&self, parts: &[IoSlice<'_>], block: Block) -> io::Result<usize> {
+        match (block, &self.trying) {
+            (Block::No, Some(trying)) => fd::write(trying.as_fd(), parts, Block::Yes),
+            _ => fd::write(self.fd.as_fd(), parts, block),
+        }
+    }
+
+    fn wait(&self, events: PollFlags, deadline: Deadline) -> io::Result<PollFlags> {
+        fd::wait(self.fd.as_fd(), events, deadline)
+    }
+
+    fn handoff(&self, address: &Address, end: End) -> io::Result<Handoff> {
+        let mut fds = vec![self.fd.try_clone()?];
+        for more in [&self.trying, &self.keeper].into_iter().flatten() {
+            fds.push(more.try_clone()?);
+        }
+        Ok(Handoff {
+            address: address.clone(),
+            end,
+            fds,
+        })
+    }
+
+    /// Waits until an end of this kind is open.
+    fn wait_for(&self, end: End, deadline: Deadline) -> io::Result<bool> {
+        loop {
+            if presence::has(&self.fd, end)? {
+                return Ok(true);
+            }
+            if deadline.has_passed() {
+                return Ok(false);
+            }
+            std::thread::sleep(deadline.remaining().map_or(NAP, |left| left.min(NAP)));
+        }
+    }
+}
+
+/// The sending end of a pipe or a FIFO.
+#[derive(Debug)]
+pub struct StreamSender {
+    ends: Ends,
+    address: Address,
+    mode: PipeMode,
+    limits: Limits,
+    max_message: usize,
+    scratch: Scratch,
+    batch: Vec<u8>,
+}
+
+impl StreamSender {
+    pub(crate) fn new(ends: Ends, address: Address, mode: PipeMode) -> Result<Self, OpenError> {
+        let limits =
+            pipe_options::limits(&ends.fd, mode).map_err(|e| OpenError::os(address.clone(), e))?;
+        Ok(Self {
+            ends,
+            address,
+            mode,
+            limits,
+            max_message: limits.max_message,
+            scratch: Scratch::new(),
+            batch: Vec::new(),
+        })
+    }
+
+    /// Writes `total` bytes, all or nothing.
+    fn write(
+        &mut self,
+        parts: &[IoSlice<'_>],
+        total: usize,
+        deadline: Deadline,
+    ) -> Result<(), SendError> {
+        let mut nap = Duration::from_micros(50);
+        loop {
+            self.meet().map_err(SendError::Io)?;
+            let block = if deadline == Deadline::NEVER && self.ends.keeper.is_none() {
+                Block::Yes
+            } else {
+                Block::No
+            };
+            if block == Block::Yes || self.fits(total).map_err(SendError::Io)? {
+                match self.ends.write(parts, block) {
+                    Ok(written) if written == total => return Ok(()),
+                    Ok(written) => return self.finish(parts, written),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                        return Err(SendError::Disconnected);
+                    }
+                    Err(error) => return Err(SendError::Io(error)),
+                }
+            }
+            if self.ends.keeper.is_none() && self.is_hung_up() {
+                return Err(SendError::Disconnected);
+            }
+            if deadline.has_passed() {
+                return Err(SendError::Full);
+            }
+            let until = match deadline.remaining() {
+                // Nothing wakes us when a receiver comes to a FIFO, or when there is room for a large frame.
+                _ if self.ends.keeper.is_some() => Deadline::after(NAP),
+                _ if total > PIPE_BUF => Deadline::after(nap),
+                None => Deadline::NEVER,
+                Some(left) => Deadline::after(left),
+            };
+            let ready = self
+                .ends
+                .wait(PollFlags::POLLOUT, until)
+                .map_err(SendError::Io)?;
+            if total > PIPE_BUF && ready.contains(PollFlags::POLLOUT) {
+                std::thread::sleep(deadline.remaining().map_or(nap, |left| left.min(nap)));
+                nap = (nap * 2).min(NAP);
+            }
+        }
+    }
+
+    /// A frame that has begun is finished, or the receiver is gone.
+    #[cold]
+    fn finish(&self, parts: &[IoSlice<'_>], written: usize) -> Result<(), SendError> {
+        let mut written = written;
+        for part in parts {
+            let skip = written.min(part.len());
+            written -= skip;
+            let mut rest = part.get(skip..).unwrap_or_default();
+            while !rest.is_empty() {
+                match self.ends.write(&[IoSlice::new(rest)], Block::Yes) {
+                    Ok(more) => rest = rest.get(more..).unwrap_or_default(),
+                    Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                        return Err(SendError::Disconnected);
+                    }
+                    Err(error) => return Err(SendError::Io(error)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a write of `total` bytes would go wholly. Up to PIPE_BUF the kernel sees to that itself.
+    fn fits(&self, total: usize) -> io::Result<bool> {
+        const PAGE: usize = 4096;
+
+        if total <= PIPE_BUF {
+            return Ok(true);
+        }
+        let unread = fd::unread(self.ends.fd.as_fd())?;
+        // What is unread lies in pages. Two neighbours hold more than one page between them, for else they would
+        // have been merged; the first may be read in part.
+        let used = if unread == 0 {
+            0
+        } else {
+            2 * unread.div_ceil(PAGE) + 2
+        };
+        let free = (self.limits.capacity / PAGE).saturating_sub(used);
+        Ok(total.div_ceil(PAGE) <= free)
+    }
+
+    /// Lets go of the reading end of a FIFO once a receiver has come.
+    #[inline]
+    fn meet(&mut self) -> io::Result<()> {
+        if self.ends.keeper.is_some() && presence::has(&self.ends.fd, End::Receiver)? {
+            self.ends.keeper = None;
+        }
+        Ok(())
+    }
+
+    fn is_hung_up(&self) -> bool {
+        let now = self.ends.wait(PollFlags::POLLOUT, Deadline::NOW);
+        now.is_ok_and(|flags| flags.contains(PollFlags::POLLERR))
+    }
+}
+
+impl Endpoint for StreamSender {
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    fn depth(&self) -> io::Result<Depth> {
+        fd::unread(self.ends.fd.as_fd()).map(Depth::of_bytes)
+    }
+
+    fn is_disconnected(&self) -> bool {
+        self.ends.keeper.is_none() && self.is_hung_up()
+    }
+
+    fn wait_peer(&mut self, deadline: Deadline) -> io::Result<bool> {
+        let there = self.ends.wait_for(End::Receiver, deadline)?;
+        self.meet()?;
+        Ok(there)
+    }
+
+    fn agree(&mut self, fingerprint: Fingerprint) -> Result<(), OpenError> {
+        agree(self.ends.fd.as_fd(), fingerprint, &self.address)
+    }
+
+    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.ends.fd.as_fd())
+    }
+
+    fn handoff(&self) -> io::Result<Handoff> {
+        self.ends.handoff(&self.address, End::Sender)
+    }
+}
+
+/// The four bytes in front of a message, and those behind it if there are any.
+fn frame(message: &[u8]) -> ([u8; HEADER], [u8; TRAILER], usize) {
+    // No pipe holds 4 GiB, and longer messages were refused.
+    let len = u32::try_from(message.len()).unwrap_or(u32::MAX);
+    let trailer = if HEADER + message.len() > PIPE_BUF {
+        TRAILER
+    } else {
+        0
+    };
+    (len.to_le_bytes(), (!len).to_le_bytes(), trailer)
+}
+
+impl Sender for StreamSender {
+    reserve_in_scratch!();
+
+    #[inline]
+    fn send_by(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
+        if message.len() > self.max_message {
+            return Err(SendError::TooLarge {
+                max: self.max_message,
+            });
+        }
+        let (header, trailer, trailing) = frame(message);
+        let parts = [
+            IoSlice::new(&header),
+            IoSlice::new(message),
+            IoSlice::new(trailer.get(..trailing).unwrap_or_default()),
+        ];
+        self.write(&parts, HEADER + message.len() + trailing, deadline)
+    }
+
+    /// Small messages share writes: as many as the atomic size holds, or all of them if the call may wait for ever.
+    fn send_batch_by(
+        &mut self,
+        messages: &[&[u8]],
+        deadline: Deadline,
+    ) -> Result<usize, SendError> {
+        let most = match (self.mode, deadline) {
+            (PipeMode::Packet, _) => 0,
+            (PipeMode::Stream, Deadline::NEVER) => CHUNK,
+            (PipeMode::Stream, _) => PIPE_BUF,
+        };
+        let mut sent = 0;
+        while let Some(first) = messages.get(sent) {
+            self.batch.clear();
+            let mut gathered = 0;
+            for message in messages.iter().skip(sent) {
+                let (header, _, trailing) = frame(message);
+                let long = self.batch.len() + HEADER + message.len() > most;
+                if trailing > 0 || long || message.len() > self.max_message {
+                    break;
+                }
+                self.batch.extend_from_slice(&header);
+                self.batch.extend_from_slice(message);
+                gathered += 1;
+            }
+            let result = if gathered < 2 {
+                gathered = 1;
+                self.send_by(first, deadline)
+            } else {
+                let batch = std::mem::take(&mut self.batch);
+                let result = self.write(&[IoSlice::new(&batch)], batch.len(), deadline);
+                self.batch = batch;
+                result
+            };
+            match result {
+                Ok(()) => sent += gathered,
+                Err(error) if sent == 0 => return Err(error),
+                Err(_) => return Ok(sent),
+            }
+        }
+        Ok(sent)
+    }
+}
+
+/// The receiving end of a pipe or a FIFO.
+#[derive(Debug)]
+pub struct StreamReceiver {
+    ends: Ends,
+    address: Address,
+    mode: PipeMode,
+    limits: Limits,
+    max_message: usize,
+    buffer: Vec<u8>,
+    /// What of `buffer` has been read and not finished.
+    start: usize,
+    end: usize,
+    /// Where the peeked message is.
+    peeked: Option<(usize, usize)>,
+}
+
+impl StreamReceiver {
+    pub(crate) fn new(ends: Ends, address: Address, mode: PipeMode) -> Result<Self, OpenError> {
+        let limits =
+            pipe_options::limits(&ends.fd, mode).map_err(|e| OpenError::os(address.clone(), e))?;
+        let room = match mode {
+            PipeMode::Stream => limits.capacity.max(CHUNK),
+            PipeMode::Packet => PIPE_BUF,
+        };
+        Ok(Self {
+            ends,
+            address,
+            mode,
+            limits,
+            max_message: limits.max_message,
+            buffer: vec![0; room],
+            start: 0,
+            end: 0,
+            peeked: None,
+        })
+    }
+
+    /// The first message in the buffer as its place, or how many bytes are needed to see it whole.
+    #[inline]
+    fn parse(&mut self) -> Result<Result<(usize, usize), usize>, RecvError> {
+        if let Some(place) = self.peeked {
+            return Ok(Ok(place));
+        }
+        let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
+        let Some(header) = unread.first_chunk::<HEADER>() else {
+            return Ok(Err(HEADER));
+        };
+        let word = u32::from_le_bytes(*header);
+        let len = usize::try_from(word).map_err(|_| RecvError::Corrupt)?;
+        let trailing = if len > PIPE_BUF - HEADER { TRAILER } else { 0 };
+        if len > self.max_message && !self.has_grown(len) {
+            return Err(RecvError::Corrupt);
+        }
+        let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
+        let total = HEADER + len + trailing;
+        if unread.len() < total {
+            return Ok(Err(total));
+        }
+        if trailing > 0 && unread.get(HEADER + len..total) != Some(&(!word).to_le_bytes()) {
+            return Err(RecvError::Corrupt);
+        }
+        if self.mode == PipeMode::Packet && unread.len() != total {
+            return Err(RecvError::Corrupt);
+        }
+        let start = self.start + HEADER;
+        Ok(Ok((start, start + len)))
+    }
+
+    /// Whether the pipe holds such a message by now: its sender may have enlarged it since we opened.
+    #[cold]
+    fn has_grown(&mut self, len: usize) -> bool {
+        if let Ok(limits) = pipe_options::limits(&self.ends.fd, self.mode) {
+            self.limits = limits;
+            self.max_message = limits.max_message;
+        }
+        len <= self.max_message
+    }
+
+    /// Reads until the first message is in the buffer.
+    fn fetch(&mut self, deadline: Deadline) -> Result<(usize, usize), RecvError> {
+        loop {
+            let needed = match self.parse()? {
+                Ok(place) => {
+                    self.peeked = Some(place);
+                    return Ok(place);
+                }
+                Err(needed) => needed,
+            };
+            if self.mode == PipeMode::Packet && self.start != self.end {
+                // A packet holds its whole frame.
+                return Err(RecvError::Corrupt);
+            }
+            self.make_room(needed);
+            self.fill(deadline)?;
+        }
+    }
+
+    fn make_room(&mut self, needed: usize) {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        } else if self.start + needed > self.buffer.len() {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        if needed > self.buffer.len() {
+            self.buffer.resize(needed, 0);
+        }
+    }
+
+    /// Reads once what is there, waiting for something.
+    fn fill(&mut self, deadline: Deadline) -> Result<(), RecvError> {
+        let block = if deadline == Deadline::NEVER {
+            Block::Yes
+        } else {
+            Block::No
+        };
+        loop {
+            let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+            match self.ends.read(room, block) {
+                // No writer: gone, or, at a FIFO, not there yet.
+                Ok(0) => {}
+                Ok(read) => {
+                    self.end += read;
+                    return Ok(());
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(RecvError::Io(error)),
+            }
+            let ready = self
+                .ends
+                .wait(PollFlags::POLLIN, deadline)
+                .map_err(RecvError::Io)?;
+            if ready.contains(PollFlags::POLLIN) {
+                continue;
+            }
+            if ready.contains(PollFlags::POLLHUP) {
+                // The stump of a frame whose sender died was never sent.
+                (self.start, self.end) = (0, 0);
+                return Err(RecvError::Disconnected);
+            }
+            if deadline.has_passed() {
+                return Err(RecvError::Empty);
+            }
+        }
+    }
+}
+
+impl Endpoint for StreamReceiver {
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    fn depth(&self) -> io::Result<Depth> {
+        let unread = fd::unread(self.ends.fd.as_fd())?;
+        Ok(Depth::of_bytes(unread + self.end - self.start))
+    }
+
+    fn is_disconnected(&self) -> bool {
+        let now = self.ends.wait(PollFlags::POLLIN, Deadline::NOW);
+        now.is_ok_and(|flags| flags.contains(PollFlags::POLLHUP))
+    }
+
+    fn wait_peer(&mut self, deadline: Deadline) -> io::Result<bool> {
+        self.ends.wait_for(End::Sender, deadline)
+    }
+
+    fn agree(&mut self, fingerprint: Fingerprint) -> Result<(), OpenError> {
+        agree(self.ends.fd.as_fd(), fingerprint, &self.address)
+    }
+
+    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.ends.fd.as_fd())
+    }
+
+    fn handoff(&self) -> io::Result<Handoff> {
+        self.ends.handoff(&self.address, End::Receiver)
+    }
+}
+
+impl Receiver for StreamReceiver {
+    #[inline]
+    fn peek(&mut self, deadline: Deadline) -> Result<&[u8], RecvError> {
+        let (start, end) = match self.peeked {
+            Some(place) => place,
+            None => self.fetch(deadline)?,
+        };
+        Ok(self.buffer.get(start..end).unwrap_or_default())
+    }
+
+    fn peeked(&self) -> &[u8] {
+        let (start, end) = self.peeked.unwrap_or((0, 0));
+        self.buffer.get(start..end).unwrap_or_default()
+    }
+
+    #[inline]
+    fn consume(&mut self) {
+        if let Some((start, end)) = self.peeked.take() {
+            let trailing = if end - start > PIPE_BUF - HEADER {
+                TRAILER
+            } else {
+                0
+            };
+            self.start = end + trailing;
+        }
+    }
+
+    /// Gives what one read brought, without another.
+    fn drain_by(
+        &mut self,
+        max: usize,
+        deadline: Deadline,
+        each: &mut dyn FnMut(&[u8]),
+    ) -> Result<usize, RecvError> {
+        let mut drained = 0;
+        while drained < max {
+            if drained > 0 && !matches!(self.parse(), Ok(Ok(_))) {
+                break;
+            }
+            let message = self.peek(deadline)?;
+            each(message);
+            self.consume();
+            drained += 1;
+        }
+        Ok(drained)
+    }
+}

@@ -1,0 +1,297 @@
+//! `fifo:PATH` a named kernel pipe between unrelated processes.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs::{File, OpenOptions},
+    io,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::{
+            ffi::OsStrExt,
+            fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
+        },
+    },
+    path::Path,
+};
+
+use nix::{
+    errno::Errno,
+    fcntl::{FcntlArg, OFlag, fcntl},
+    sys::stat::Mode,
+    unistd::{Uid, mkfifo},
+};
+
+use crate::{
+    Address, AddressError, AddressProblem, Capabilities, Channel, End, Handoff, Key, OpenError,
+    OpenErrorKind, Transport,
+    presence::{self, Gate, Topic},
+    transport::family::{
+        fifo_name::{FifoName, OURS},
+        pipe_options::{self, PipeMode},
+        stream::{Ends, StreamReceiver, StreamSender},
+    },
+};
+
+/// A named kernel pipe.
+///
+/// Either side may start first; what is sent before a receiver comes waits in the kernel, up to the
+/// capacity. A FIFO that was there before is used and left; one that we made goes with the last end.
+///
+/// # Crash behaviour
+/// The kernel sees a death at once and wakes the other side. A path that a crash left is used again by the
+/// next to open it. Bytes in the kernel are lost when the last end closes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fifo {
+    path: OsString,
+    mode: PipeMode,
+    capacity: Option<usize>,
+}
+
+impl Fifo {
+    /// A FIFO at `path`.
+    #[must_use]
+    pub fn new(path: impl Into<OsString>) -> Self {
+        Self {
+            path: path.into(),
+            mode: PipeMode::Stream,
+            capacity: None,
+        }
+    }
+
+    /// Keeps message boundaries in the kernel, or does not. Both sides must say the same.
+    #[must_use]
+    pub const fn mode(mut self, mode: PipeMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Holds this many bytes in the kernel, rounded up to a power of two of pages.
+    #[must_use]
+    pub const fn capacity(mut self, bytes: usize) -> Self {
+        self.capacity = Some(bytes);
+        self
+    }
+
+    fn error(&self, kind: OpenErrorKind) -> OpenError {
+        OpenError::new(self.address(), kind)
+    }
+
+    fn os(&self, error: impl Into<io::Error>) -> OpenError {
+        OpenError::os(self.address(), error.into())
+    }
+
+    fn open(&self, end: End) -> Result<Ends, OpenError> {
+        check_path(&self.path).map_err(|why| self.error(OpenErrorKind::Refused(why)))?;
+        loop {
+            if let Some(ends) = self.open_once(end)? {
+                return Ok(ends);
+            }
+        }
+    }
+
+    /// `None` if the path was removed in between.
+    fn open_once(&self, end: End) -> Result<Option<Ends>, OpenError> {
+        let path = Path::new(&self.path);
+        match mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR | OURS) {
+            Ok(()) | Err(Errno::EEXIST) => {}
+            Err(error) => return Err(self.os(error)),
+        }
+        // Never blocks, and makes the FIFO readable, so that opening for writing does not block either.
+        let Some(reader) = self.open_file(path, End::Receiver)? else {
+            return Ok(None);
+        };
+        let meta = reader.metadata().map_err(|e| self.os(e))?;
+        if !meta.file_type().is_fifo() {
+            return Err(self.error(OpenErrorKind::Refused("the path is not a FIFO")));
+        }
+        if meta.uid() != Uid::effective().as_raw() {
+            return Err(self.error(OpenErrorKind::Refused("the path belongs to another user")));
+        }
+        let name = FifoName::new(path, &meta);
+        let _gate = Gate::enter(&reader).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => self.error(OpenErrorKind::Busy),
+            _ => self.os(error),
+        })?;
+        if !name.is_there() {
+            return Ok(None);
+        }
+        let one_only = self.mode == PipeMode::Stream;
+        if one_only && presence::has(&reader, end).map_err(|e| self.os(e))? {
+            return Err(self.error(OpenErrorKind::Busy));
+        }
+        let (fd, trying, keeper) = match end {
+            End::Receiver => (self.open_file(path, end)?, Some(reader), None),
+            End::Sender => (
+                self.open_file(path, end)?,
+                self.open_file(path, end)?,
+                Some(reader),
+            ),
+        };
+        let (Some(fd), Some(trying)) = (fd, trying) else {
+            return Ok(None);
+        };
+        // `fd` blocks, `trying` does not; a sender's packets are made by the flag on both.
+        let packet = match (self.mode, end) {
+            (PipeMode::Packet, End::Sender) => OFlag::O_DIRECT,
+            _ => OFlag::empty(),
+        };
+        fcntl(&fd, FcntlArg::F_SETFL(packet)).map_err(|e| self.os(e))?;
+        fcntl(&trying, FcntlArg::F_SETFL(packet | OFlag::O_NONBLOCK)).map_err(|e| self.os(e))?;
+        if let Some(bytes) = self.capacity {
+            pipe_options::resize(&fd, bytes, &self.address())?;
+        }
+        self.declare_mode(&fd)?;
+        presence::join(&fd, end).map_err(|e| self.os(e))?;
+        Ok(Some(Ends {
+            fd: fd.into(),
+            trying: Some(trying.into()),
+            keeper: keeper.map(OwnedFd::from),
+            _name: Some(name),
+        }))
+    }
+
+    /// `None` if there is nothing at the path.
+    fn open_file(&self, path: &Path, end: End) -> Result<Option<File>, OpenError> {
+        let opened = OpenOptions::new()
+            .read(end == End::Receiver)
+            .write(end == End::Sender)
+            .custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW).bits())
+            .open(path);
+        match opened {
+            Ok(file) => Ok(Some(file)),
+            Err(error) => match error.raw_os_error().map(Errno::from_raw) {
+                Some(Errno::ENOENT) => Ok(None),
+                Some(Errno::ELOOP) => {
+                    Err(self.error(OpenErrorKind::Refused("the path is a symbolic link")))
+                }
+                Some(Errno::ENXIO | Errno::EISDIR) => {
+                    Err(self.error(OpenErrorKind::Refused("the path is not a FIFO")))
+                }
+                _ => Err(self.os(error)),
+            },
+        }
+    }
+
+    fn declare_mode(&self, fd: impl AsFd) -> Result<(), OpenError> {
+        let word = |mode| match mode {
+            PipeMode::Stream => 0,
+            PipeMode::Packet => 1,
+        };
+        let ours = word(self.mode);
+        match presence::declare(fd, Topic::Mode, ours).map_err(|e| self.os(e))? {
+            None => Ok(()),
+            Some(found) => Err(self.error(OpenErrorKind::Shape {
+                what: "mode (0 stream, 1 packet)",
+                expected: ours.into(),
+                found: found.into(),
+            })),
+        }
+    }
+
+    fn adopt(&self, handoff: Handoff, end: End) -> Result<Ends, OpenError> {
+        let wrong = || self.error(OpenErrorKind::Handoff);
+        let mut fds = pipe_options::adopted(handoff, end)
+            .ok_or_else(wrong)?
+            .into_iter();
+        let (fd, trying, keeper) = (fds.next().ok_or_else(wrong)?, fds.next(), fds.next());
+        let file = File::from(fd);
+        let meta = file.metadata().map_err(|e| self.os(e))?;
+        let name = FifoName::new(Path::new(&self.path), &meta);
+        Ok(Ends {
+            fd: file.into(),
+            trying: Some(trying.ok_or_else(wrong)?),
+            keeper,
+            _name: Some(name),
+        })
+    }
+}
+
+/// Why no file can have this path.
+fn check_path(path: &OsStr) -> Result<(), &'static str> {
+    let bytes = path.as_bytes();
+    if bytes.is_empty() {
+        return Err("the path is empty");
+    }
+    if bytes.contains(&0) {
+        return Err("the path holds a NUL byte");
+    }
+    let long = bytes.len() >= libc::PATH_MAX.unsigned_abs() as usize;
+    if long || bytes.split(|&b| b == b'/').any(|part| part.len() > 255) {
+        return Err("the path is too long; 4095 bytes, and 255 between slashes, are the most");
+    }
+    Ok(())
+}
+
+impl TryFrom<&Address> for Fifo {
+    type Error = AddressError;
+
+    fn try_from(address: &Address) -> Result<Self, AddressError> {
+        address.check(Self::SCHEME, Self::KEYS)?;
+        check_path(address.name())
+            .map_err(|why| address.error_at_name(AddressProblem::BadName(why)))?;
+        let (mode, capacity) = pipe_options::read(address)?;
+        Ok(Self {
+            path: address.name().to_owned(),
+            mode,
+            capacity,
+        })
+    }
+}
+
+impl Transport for Fifo {
+    const SCHEME: &'static str = "fifo";
+    const SUMMARY: &'static str = "named kernel pipe between unrelated processes";
+    const KEYS: &'static [Key] = pipe_options::KEYS;
+
+    const VARIANTS: &'static [&'static str] = &["", "mode=packet"];
+
+    fn example_name(unique: &str) -> Option<String> {
+        let path = std::env::temp_dir().join(unique);
+        Some(path.to_string_lossy().into_owned())
+    }
+}
+
+impl Channel for Fifo {
+    type Sender = StreamSender;
+    type Receiver = StreamReceiver;
+
+    fn address(&self) -> Address {
+        let address = Address::of(Self::SCHEME, &self.path);
+        pipe_options::write(address, self.mode, self.capacity)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            named: true,
+            ..pipe_options::capabilities(self.mode)
+        }
+    }
+
+    fn pair(&self) -> Result<(StreamSender, StreamReceiver), OpenError> {
+        Ok((self.sender()?, self.receiver()?))
+    }
+
+    fn sender(&self) -> Result<StreamSender, OpenError> {
+        StreamSender::new(self.open(End::Sender)?, self.address(), self.mode)
+    }
+
+    fn receiver(&self) -> Result<StreamReceiver, OpenError> {
+        StreamReceiver::new(self.open(End::Receiver)?, self.address(), self.mode)
+    }
+
+    fn adopt_sender(&self, handoff: Handoff) -> Result<StreamSender, OpenError> {
+        StreamSender::new(self.adopt(handoff, End::Sender)?, self.address(), self.mode)
+    }
+
+    fn adopt_receiver(&self, handoff: Handoff) -> Result<StreamReceiver, OpenError> {
+        StreamReceiver::new(
+            self.adopt(handoff, End::Receiver)?,
+            self.address(),
+            self.mode,
+        )
+    }
+
+    fn unlink(&self) -> io::Result<()> {
+        std::fs::remove_file(&self.path)
+    }
+}

@@ -1,0 +1,34 @@
+//! One file a transport, and the table of them.
+//!
+//! A transport file holds a channel (the described, unopened thing), its sender and its receiver, and implements [`Transport`](crate::Transport)
+//! for the channel. What it must provide: an address that parses back, its capabilities, opening as a pair, by name and from a handoff,
+//! unlinking; for an end its limits, its depth, whether the other side is gone, waiting for it, agreeing on a type, handing over; for
+//! the sender reserve, reserved, commit and abort; for the receiver peek, peeked and consume. Everything else is
+//! written once on top, and may be overridden where the transport can do better.
+//!
+//! What it must promise is what [`conformance`](crate::conformance) checks. Adding one here is its file, its `mod` line and its line in the table.
+
+pub(crate) mod family;
+mod fifo;
+mod pipe;
+mod shm_locked;
+mod sysv;
+
+pub use family::{
+    pipe_options::PipeMode,
+    stream::{StreamReceiver, StreamSender},
+};
+pub use fifo::Fifo;
+pub use pipe::Pipe;
+pub use shm_locked::{LockChoice, LockedReceiver, LockedSender, ShmLocked};
+pub use sysv::{Select, Sysv, SysvReceiver, SysvSender};
+
+use crate::Driver;
+
+/// The transports of this crate, simplest first.
+pub(crate) const BUILTIN: &[Driver] = &[
+    Driver::of::<Pipe>(),
+    Driver::of::<Fifo>(),
+    Driver::of::<Sysv>(),
+    Driver::of::<ShmLocked>(),
+];

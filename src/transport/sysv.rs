@@ -1,0 +1,682 @@
+//! `sysv:` a System V message queue: many senders, many receivers, typed messages.
+//!
+//! The kernel's queue carries the messages. Beside it lies a small segment of shared memory, made and removed with it, that
+//! does what the queue cannot: it tells who has the channel open, and it lets a call sleep until a deadline and
+//! wake when the other side goes. Other programs may use the same queue without it; a sleeper sees their messages within 20 ms.
+
+use std::{
+    ffi::OsString,
+    fs::{self, OpenOptions},
+    hash::{DefaultHasher, Hash, Hasher},
+    io,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::PathBuf,
+    process,
+    sync::Arc,
+};
+
+use nix::errno::Errno;
+
+use crate::{
+    Address, AddressError, AddressProblem, Capabilities, Channel, Deadline, Depth, End, Endpoint,
+    Fan, Handoff, Key, Limits, OpenError, OpenErrorKind, Receiver, RecvError, SendError, Sender,
+    SystemLimit, Transport, WaitStrategy,
+    shm::{
+        layout::{LAYOUT, MAGIC, Shape},
+        segment::{self, Discard, Plan, Segment},
+    },
+    sync::{AtomicU64, Ordering},
+    sys::{
+        fd::Block,
+        msg::{Message, Queue},
+    },
+    transport::family::{
+        member::{Member, endpoint_by_member},
+        scratch::{Scratch, reserve_in_scratch},
+    },
+};
+
+/// Which segments are ours.
+const KIND: u32 = 2;
+/// What the segments of queues without a path are called.
+const ANONYMOUS: &str = "sysv.anonymous.";
+/// In a segment's flags: the path did not exist, so it goes with the queue.
+const MADE_PATH: u32 = 1 << 31;
+/// In a segment's flags: another program made the queue, so it stays.
+const FOREIGN: u32 = 1 << 30;
+
+/// Which message to receive, in the words of msgrcv.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Select {
+    /// The oldest.
+    #[default]
+    Any,
+    /// The oldest of this type.
+    Type(i64),
+    /// The oldest of the lowest type up to this one.
+    LowestUpTo(i64),
+}
+
+impl Select {
+    /// From msgrcv's number: 0, a type, or a negated bound.
+    const fn from_number(number: i64) -> Self {
+        match number {
+            0 => Self::Any,
+            1.. => Self::Type(number),
+            _ => Self::LowestUpTo(number.saturating_neg()),
+        }
+    }
+
+    const fn number(self) -> i64 {
+        match self {
+            Self::Any => 0,
+            Self::Type(mtype) => mtype,
+            Self::LowestUpTo(most) => most.saturating_neg(),
+        }
+    }
+}
+
+/// A System V message queue.
+///
+/// With a path its key is what `ftok` makes of path and id, so that programs in other languages find it; a path that does not exist
+/// is made, and removed with the queue.
+///
+/// # Crash behaviour
+/// A message is in the queue or not. One that a receiver had taken is lost with it. A queue that a crash left is
+/// removed by the next to open it, with the messages in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sysv {
+    path: OsString,
+    id: u8,
+    capacity: Option<usize>,
+    mtype: i64,
+    select: Select,
+    wait: WaitStrategy,
+}
+
+impl Sysv {
+    /// The queue of `path` and id 1, or one without a path if it is empty.
+    #[must_use]
+    pub fn new(path: impl Into<OsString>) -> Self {
+        Self {
+            path: path.into(),
+            id: 1,
+            capacity: None,
+            mtype: 1,
+            select: Select::Any,
+            wait: WaitStrategy::DEFAULT,
+        }
+    }
+
+    /// Another queue of the same path; not 0.
+    #[must_use]
+    pub const fn id(mut self, id: u8) -> Self {
+        self.id = id;
+        self
+    }
+
+    /// Holds this many bytes of messages, `kernel.msgmnb` at most.
+    #[must_use]
+    pub const fn capacity(mut self, bytes: usize) -> Self {
+        self.capacity = Some(bytes);
+        self
+    }
+
+    /// Sends messages of this type; 1 or more.
+    #[must_use]
+    pub const fn mtype(mut self, mtype: i64) -> Self {
+        self.mtype = mtype;
+        self
+    }
+
+    /// Receives these messages.
+    #[must_use]
+    pub const fn select(mut self, select: Select) -> Self {
+        self.select = select;
+        self
+    }
+
+    /// Waits like this.
+    #[must_use]
+    pub const fn wait(mut self, strategy: WaitStrategy) -> Self {
+        self.wait = strategy;
+        self
+    }
+
+    fn error(&self, kind: OpenErrorKind) -> OpenError {
+        OpenError::new(self.address(), kind)
+    }
+
+    fn os(&self, error: io::Error) -> OpenError {
+        OpenError::os(self.address(), error)
+    }
+
+    /// The key of the path, whether it was made now, and a number for who else has the key.
+    fn key(&self) -> Result<(libc::key_t, bool, u32), OpenError> {
+        let path = PathBuf::from(&self.path);
+        let made = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path);
+        let made = match made {
+            Ok(_) => true,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+            Err(error) => return Err(self.os(error)),
+        };
+        let meta = fs::metadata(&path).map_err(|e| self.os(e))?;
+        // What ftok does.
+        let word = u64::from(self.id) << 24 | (meta.dev() & 0xff) << 16 | meta.ino() & 0xffff;
+        let word = u32::try_from(word).unwrap_or_default();
+        let mut hasher = DefaultHasher::new();
+        (meta.dev(), meta.ino(), self.id).hash(&mut hasher);
+        let who = u32::try_from(hasher.finish() & u64::from(FOREIGN - 1)).unwrap_or_default();
+        Ok((word.cast_signed(), made, who))
+    }
+
+    /// Removes the queue of a segment, and its path if we made it.
+    fn discard(&self) -> Discard {
+        let path = PathBuf::from(&self.path);
+        Arc::new(move |shape| {
+            // What is gone already needs no removing.
+            if shape.flags & FOREIGN == 0 {
+                let _ = queue(shape).remove();
+            }
+            if shape.flags & MADE_PATH != 0 && fs::metadata(&path).is_ok_and(|m| m.len() == 0) {
+                let _ = fs::remove_file(&path);
+            }
+        })
+    }
+
+    /// Opens with what `open` makes of the plan.
+    fn with_plan<T>(
+        &self,
+        key: libc::key_t,
+        flags: u32,
+        open: impl FnOnce(&Plan<'_>) -> Result<T, OpenError>,
+    ) -> Result<T, OpenError> {
+        let address = self.address();
+        let prepare = |shape: &mut Shape| {
+            let queue = self.make(key, shape)?;
+            shape.extra = queue.id().into();
+            Ok(())
+        };
+        open(&Plan {
+            address: &address,
+            shape: Shape {
+                magic: MAGIC,
+                layout: LAYOUT,
+                kind: KIND,
+                capacity: 0,
+                max_message: 0,
+                lock: 0,
+                flags,
+                extra: 0,
+            },
+            explicit: false,
+            exclusive: |_| false,
+            prepare: &|shape, _| prepare(shape),
+            discard: self.discard(),
+        })
+    }
+
+    /// Makes the queue, or takes the one that another program made.
+    fn make(&self, key: libc::key_t, shape: &mut Shape) -> Result<Queue, OpenError> {
+        let queue = match Queue::create(key) {
+            Ok(queue) => queue,
+            Err(error) => match error.raw_os_error().map(Errno::from_raw) {
+                Some(Errno::EEXIST) => {
+                    shape.flags |= FOREIGN;
+                    return Queue::find(key).map_err(|e| self.os(e));
+                }
+                Some(Errno::ENOSPC) => return Err(self.limited("kernel.msgmni", error)),
+                _ => return Err(self.os(error)),
+            },
+        };
+        let Some(bytes) = self.capacity else {
+            return Ok(queue);
+        };
+        if let Err(error) = queue.set_capacity(bytes) {
+            // Nobody knows it yet.
+            let _ = queue.remove();
+            return Err(self.limited("kernel.msgmnb", error));
+        }
+        Ok(queue)
+    }
+
+    fn limited(&self, setting: &'static str, source: io::Error) -> OpenError {
+        let mut error = match SystemLimit::read(setting) {
+            Some(limit) => self.error(OpenErrorKind::Limit(limit)),
+            None => self.error(OpenErrorKind::Os),
+        };
+        error.source = Some(source);
+        error
+    }
+
+    fn named(&self, end: End) -> Result<Core, OpenError> {
+        if self.path.is_empty() {
+            return Err(self.error(OpenErrorKind::Unnamed));
+        }
+        loop {
+            let (key, made, who) = self.key()?;
+            let name = format!("{}sysv.{key:08x}", segment::PREFIX);
+            let flags = who | if made { MADE_PATH } else { 0 };
+            let opened = self.with_plan(key, flags, |plan| Segment::open(&name, end, plan));
+            let segment = match opened {
+                Ok(segment) => segment,
+                Err(error) => {
+                    if made {
+                        // Still empty, and nobody but us has a use for it.
+                        let _ = fs::remove_file(&self.path);
+                    }
+                    return Err(error);
+                }
+            };
+            if segment.shape().flags & (FOREIGN - 1) != who {
+                let why = "another path has the same System V key; choose another id";
+                return Err(self.error(OpenErrorKind::Refused(why)));
+            }
+            // The last one out may have removed the path in between, and the next makes another key.
+            if self.key()?.0 == key {
+                return self.core(segment, end);
+            }
+        }
+    }
+
+    fn adopted(&self, handoff: Handoff, end: End) -> Result<Core, OpenError> {
+        let wrong = || self.error(OpenErrorKind::Handoff);
+        let Ok([fd]) = <[_; 1]>::try_from(handoff.fds) else {
+            return Err(wrong());
+        };
+        if handoff.end != end {
+            return Err(wrong());
+        }
+        // Also a queue without a path has a segment with a name, so that a crash leaves nothing that cannot be found.
+        let name = segment::name_of(&fd).ok_or_else(wrong)?;
+        let segment = self.with_plan(0, 0, |plan| Segment::adopt(fd, Some(&name), plan))?;
+        self.core(segment, end)
+    }
+
+    fn core(&self, segment: Segment, end: End) -> Result<Core, OpenError> {
+        let queue = queue(segment.shape());
+        let gone = |error: io::Error| match disconnected(&error) {
+            true => self.error(OpenErrorKind::Stale),
+            false => self.os(error),
+        };
+        let capacity = queue.stat().map_err(gone)?.capacity;
+        let msgmax = SystemLimit::read("kernel.msgmax");
+        let longest = msgmax.map_or(8192, |limit| {
+            usize::try_from(limit.value).unwrap_or(usize::MAX)
+        });
+        let limits = Limits::new(longest.min(capacity), capacity, 1);
+        let limits = match (SystemLimit::read("kernel.msgmnb"), msgmax) {
+            (Some(msgmnb), _) if capacity < longest => limits.bounded_by(msgmnb),
+            (_, Some(msgmax)) => limits.bounded_by(msgmax),
+            _ => limits,
+        };
+        let member = Member::new(segment, end, self.address(), self.wait);
+        Ok((member, queue, limits))
+    }
+}
+
+/// What both ends have.
+type Core = (Member, Queue, Limits);
+
+fn queue(shape: &Shape) -> Queue {
+    // A number that is none fails in use.
+    Queue::from_id(i32::try_from(shape.extra).unwrap_or(-1))
+}
+
+/// Whether the error says that the queue was removed.
+fn disconnected(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    matches!(errno, Some(Errno::EIDRM | Errno::EINVAL))
+}
+
+impl TryFrom<&Address> for Sysv {
+    type Error = AddressError;
+
+    fn try_from(address: &Address) -> Result<Self, AddressError> {
+        address.check(Self::SCHEME, Self::KEYS)?;
+        let id = address.parse_with("id", "a number from 1 to 255", |text| {
+            text.parse().ok().filter(|&id: &u8| id > 0)
+        })?;
+        let mtype = address.parse_with("mtype", "a number from 1 up", |text| {
+            text.parse().ok().filter(|&mtype: &i64| mtype > 0)
+        })?;
+        let select = address.parse_with("select", "0, a type, or a negated bound", |text| {
+            text.parse().ok().map(Select::from_number)
+        })?;
+        let wait = address.parse_with(
+            "wait",
+            "spin, yield, adaptive or park",
+            WaitStrategy::from_word,
+        )?;
+        let capacity = address.size("capacity")?;
+        if capacity.is_some_and(|bytes| bytes > 1 << 31) {
+            let problem = AddressProblem::BadValue("a size up to kernel.msgmnb, such as 16KiB");
+            return Err(address.error_at("capacity", problem));
+        }
+        if id.is_some() && address.is_anonymous() {
+            let why = "an id needs a path; write sysv:PATH?id=N";
+            return Err(address.error_at_name(AddressProblem::BadName(why)));
+        }
+        Ok(Self {
+            path: address.name().to_owned(),
+            id: id.unwrap_or(1),
+            capacity,
+            mtype: mtype.unwrap_or(1),
+            select: select.unwrap_or_default(),
+            wait: wait.unwrap_or(WaitStrategy::DEFAULT),
+        })
+    }
+}
+
+impl Transport for Sysv {
+    const SCHEME: &'static str = "sysv";
+    const SUMMARY: &'static str = "System V message queue, with message types";
+    const KEYS: &'static [Key] = &[
+        Key {
+            name: "id",
+            form: "1..255",
+            summary: "which queue of the path (1)",
+        },
+        Key {
+            name: "capacity",
+            form: "SIZE",
+            summary: "bytes of messages, up to kernel.msgmnb (kernel.msgmnb)",
+        },
+        Key {
+            name: "mtype",
+            form: "TYPE",
+            summary: "type of sent messages (1)",
+        },
+        Key {
+            name: "select",
+            form: "0|TYPE|-TYPE",
+            summary: "receive the oldest, one type, or the lowest type up to a bound (0)",
+        },
+        Key {
+            name: "wait",
+            form: "spin|yield|adaptive|park",
+            summary: "how this end waits (adaptive)",
+        },
+    ];
+
+    fn example_name(unique: &str) -> Option<String> {
+        let path = std::env::temp_dir().join(unique);
+        Some(path.to_string_lossy().into_owned())
+    }
+}
+
+impl Channel for Sysv {
+    type Sender = SysvSender;
+    type Receiver = SysvReceiver;
+
+    fn address(&self) -> Address {
+        let mut address = Address::of(Self::SCHEME, &self.path);
+        if self.id != 1 {
+            address = address.with("id", self.id);
+        }
+        if let Some(bytes) = self.capacity {
+            address = address.with("capacity", bytes);
+        }
+        if self.mtype != 1 {
+            address = address.with("mtype", self.mtype);
+        }
+        if self.select != Select::Any {
+            address = address.with("select", self.select.number());
+        }
+        if self.wait != WaitStrategy::DEFAULT {
+            address = address.with("wait", self.wait.word());
+        }
+        address
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            senders: Fan::Many,
+            receivers: Fan::Many,
+            anonymous: true,
+            named: true,
+            kernel_buffered: true,
+            ..Capabilities::LEAST
+        }
+    }
+
+    fn pair(&self) -> Result<(SysvSender, SysvReceiver), OpenError> {
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+
+        if !self.path.is_empty() {
+            return Ok((self.sender()?, self.receiver()?));
+        }
+        segment::sweep(&format!("{}{ANONYMOUS}", segment::PREFIX), &self.discard())
+            .map_err(|e| self.os(e))?;
+        // ORDERING: Relaxed; only different numbers are wanted.
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}{ANONYMOUS}{}.{number}", segment::PREFIX, process::id());
+        self.with_plan(libc::IPC_PRIVATE, 0, |plan| {
+            let sender = Segment::open(&name, End::Sender, plan)?;
+            let receiver = Segment::open(&name, End::Receiver, plan)?;
+            Ok((
+                SysvSender::new(self, self.core(sender, End::Sender)?),
+                SysvReceiver::new(self, self.core(receiver, End::Receiver)?),
+            ))
+        })
+    }
+
+    fn sender(&self) -> Result<SysvSender, OpenError> {
+        Ok(SysvSender::new(self, self.named(End::Sender)?))
+    }
+
+    fn receiver(&self) -> Result<SysvReceiver, OpenError> {
+        Ok(SysvReceiver::new(self, self.named(End::Receiver)?))
+    }
+
+    fn adopt_sender(&self, handoff: Handoff) -> Result<SysvSender, OpenError> {
+        Ok(SysvSender::new(self, self.adopted(handoff, End::Sender)?))
+    }
+
+    fn adopt_receiver(&self, handoff: Handoff) -> Result<SysvReceiver, OpenError> {
+        Ok(SysvReceiver::new(
+            self,
+            self.adopted(handoff, End::Receiver)?,
+        ))
+    }
+
+    fn unlink(&self) -> io::Result<()> {
+        if self.path.is_empty() || !PathBuf::from(&self.path).exists() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let (key, _, _) = self.key().map_err(io::Error::from)?;
+        let name = format!("{}sysv.{key:08x}", segment::PREFIX);
+        let shape = segment::shape_of(&name)?;
+        (self.discard())(&shape);
+        segment::remove(&name)
+    }
+}
+
+/// The sending end of a [`Sysv`].
+#[derive(Debug)]
+pub struct SysvSender {
+    member: Member,
+    queue: Queue,
+    limits: Limits,
+    max_message: usize,
+    mtype: i64,
+    message: Message,
+    scratch: Scratch,
+}
+
+impl SysvSender {
+    fn new(channel: &Sysv, (member, queue, limits): Core) -> Self {
+        Self {
+            member,
+            queue,
+            limits,
+            max_message: limits.max_message,
+            // msgsnd takes no other.
+            mtype: channel.mtype.max(1),
+            message: Message::with_room(limits.max_message),
+            scratch: Scratch::new(),
+        }
+    }
+
+    /// Sends messages of this type from now on; less than 1 counts as 1.
+    #[doc(alias = "msgsnd")]
+    pub fn set_mtype(&mut self, mtype: i64) {
+        self.mtype = mtype.max(1);
+    }
+}
+
+impl Endpoint for SysvSender {
+    endpoint_by_member!();
+
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    fn depth(&self) -> io::Result<Depth> {
+        let stat = self.queue.stat()?;
+        Ok(Depth::exact(stat.messages, stat.bytes))
+    }
+}
+
+impl Sender for SysvSender {
+    reserve_in_scratch!();
+
+    #[inline]
+    fn send_by(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
+        let max = self.max_message;
+        if message.len() > max {
+            return Err(SendError::TooLarge { max });
+        }
+        self.message.set_len(message.len());
+        self.message.text_mut().copy_from_slice(message);
+        let (queue, mtype) = (self.queue, self.mtype);
+        let text = &mut self.message;
+        let sent = self.member.wait(deadline, |seat, look| {
+            if seat.is_alone(look) {
+                return Some(Err(SendError::Disconnected));
+            }
+            match queue.send(text, mtype, Block::No) {
+                Ok(()) => Some(Ok(())),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+                Err(error) if disconnected(&error) => Some(Err(SendError::Disconnected)),
+                Err(error) => Some(Err(SendError::Io(error))),
+            }
+        });
+        sent.unwrap_or(Err(SendError::Full))?;
+        self.member.segment().header().producer.moved.notify();
+        Ok(())
+    }
+}
+
+/// The receiving end of a [`Sysv`].
+#[derive(Debug)]
+pub struct SysvReceiver {
+    member: Member,
+    queue: Queue,
+    limits: Limits,
+    select: Select,
+    message: Message,
+    /// Whether `message` was taken and not finished.
+    holds: bool,
+}
+
+impl SysvReceiver {
+    fn new(channel: &Sysv, (member, queue, limits): Core) -> Self {
+        Self {
+            member,
+            queue,
+            limits,
+            select: channel.select,
+            // A foreign sender may use what the system allows, whatever this queue held when it was opened.
+            message: Message::with_room(longest(&limits)),
+            holds: false,
+        }
+    }
+
+    /// Receives these messages from now on. A message that is peeked stays so.
+    #[doc(alias = "msgrcv")]
+    pub fn set_select(&mut self, select: Select) {
+        self.select = select;
+    }
+
+    /// The type of the message that was last peeked or received.
+    #[must_use]
+    pub fn mtype(&self) -> i64 {
+        self.message.kind()
+    }
+
+    fn fetch(&mut self, deadline: Deadline) -> Result<(), RecvError> {
+        if self.holds {
+            return Ok(());
+        }
+        let (queue, select) = (self.queue, self.select.number());
+        let message = &mut self.message;
+        let taken = self.member.wait(deadline, |seat, look| {
+            let error = match queue.receive(message, select, Block::No) {
+                Ok(()) => return Some(Ok(())),
+                Err(error) => error,
+            };
+            match error.raw_os_error().map(Errno::from_raw) {
+                // In this order: a sender that is gone has sent all that it will.
+                Some(Errno::ENOMSG) if !seat.is_alone(look) => None,
+                Some(Errno::ENOMSG) => Some(match queue.receive(message, select, Block::No) {
+                    Ok(()) => Ok(()),
+                    Err(_) => Err(RecvError::Disconnected),
+                }),
+                Some(Errno::E2BIG) => {
+                    // The system's limit was raised since.
+                    *message = Message::with_room(2 * message.room());
+                    None
+                }
+                _ if disconnected(&error) => Some(Err(RecvError::Disconnected)),
+                _ => Some(Err(RecvError::Io(error))),
+            }
+        });
+        taken.unwrap_or(Err(RecvError::Empty))?;
+        self.holds = true;
+        self.member.segment().header().consumer.moved.notify();
+        Ok(())
+    }
+}
+
+/// The longest message that anybody may send.
+fn longest(limits: &Limits) -> usize {
+    let system = limits.system.map_or(0, |limit| limit.value);
+    limits.max_message.max(usize::try_from(system).unwrap_or(0))
+}
+
+impl Endpoint for SysvReceiver {
+    endpoint_by_member!();
+
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    fn depth(&self) -> io::Result<Depth> {
+        let stat = self.queue.stat()?;
+        let held = self.peeked().len();
+        Ok(Depth::exact(
+            stat.messages + usize::from(self.holds),
+            stat.bytes + held,
+        ))
+    }
+}
+
+impl Receiver for SysvReceiver {
+    fn peek(&mut self, deadline: Deadline) -> Result<&[u8], RecvError> {
+        self.fetch(deadline)?;
+        Ok(self.message.text())
+    }
+
+    fn peeked(&self) -> &[u8] {
+        if self.holds { self.message.text() } else { &[] }
+    }
+
+    fn consume(&mut self) {
+        self.holds = false;
+    }
+}

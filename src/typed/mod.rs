@@ -1,0 +1,5 @@
+//! Messages that are values, over any sender and receiver.
+
+mod pod;
+
+pub use pod::{PodReceiver, PodSender};

@@ -1,0 +1,263 @@
+//! The one way to wait for something in shared memory.
+
+use std::{
+    hint,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Deadline, WaitStrategy,
+    sync::{AtomicU32, Ordering, fence},
+    sys::futex,
+};
+
+/// How long a sleeper sleeps before it asks the kernel whether its peers still live.
+const RECHECK: Duration = Duration::from_millis(20);
+/// How long an answer about the living peers is believed by calls that do not wait.
+const BELIEVED: Duration = Duration::from_millis(1);
+/// How long [`WaitStrategy::DEFAULT`] asks before it sleeps: about what a wake-up costs.
+const SPIN: Duration = Duration::from_micros(25);
+
+impl WaitStrategy {
+    /// Ask for about as long as a wake-up costs, then sleep.
+    pub const DEFAULT: Self = Self::Adaptive { spin: SPIN };
+
+    /// The words that addresses use: `spin`, `yield`, `adaptive`, `park`.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "spin" => Some(Self::Spin),
+            "yield" => Some(Self::Yield),
+            "adaptive" => Some(Self::DEFAULT),
+            "park" => Some(Self::Park),
+            _ => None,
+        }
+    }
+
+    /// Its word in an address.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Spin => "spin",
+            Self::Yield => "yield",
+            Self::Adaptive { .. } => "adaptive",
+            Self::Park => "park",
+        }
+    }
+}
+
+/// Something that happens in shared memory and that others may sleep for.
+///
+/// A sleeper raises the flag, looks once more, and sleeps on the word. A publisher publishes, then
+/// looks at the flag, and only if it is raised lowers it, changes the word and wakes everybody. A
+/// flag that a dead sleeper left raised costs one wake-up of nobody.
+#[repr(C)]
+pub(crate) struct Event {
+    /// Changes at each wake-up.
+    word: AtomicU32,
+    /// Not 0 if somebody may be asleep.
+    flag: AtomicU32,
+}
+
+impl Event {
+    /// Wakes those who sleep. Comes after the publication that they wait for.
+    #[inline]
+    pub(crate) fn notify(&self) {
+        // ORDERING: SeqCst; pairs with the fence in `sleep`. Either this load sees the flag, or the
+        // sleeper's last look sees the publication.
+        fence(Ordering::SeqCst);
+        // ORDERING: Relaxed; ordered by the fence.
+        if self.flag.load(Ordering::Relaxed) != 0 {
+            self.wake();
+        }
+    }
+
+    /// Wakes those who sleep, whatever the flag says.
+    #[cold]
+    pub(crate) fn wake(&self) {
+        // ORDERING: Relaxed; the word's change below is what a sleeper compares.
+        self.flag.store(0, Ordering::Relaxed);
+        // ORDERING: Release; pairs with the Acquire in `sleep`: who sees the new word sees the flag lowered before, and raises it again.
+        self.word.fetch_add(1, Ordering::Release);
+        // Fails only for memory that is not there, and ours is.
+        let _ = futex::wake(&self.word, i32::MAX);
+    }
+
+    /// Sleeps until woken or until the deadline, unless `look` finds what it wants after the flag is up.
+    fn sleep<T>(&self, deadline: Deadline, look: impl FnOnce() -> Option<T>) -> Option<T> {
+        // ORDERING: Acquire; pairs with the Release in `wake`.
+        let word = self.word.load(Ordering::Acquire);
+        // ORDERING: Relaxed; ordered by the fence.
+        self.flag.store(1, Ordering::Relaxed);
+        // ORDERING: SeqCst; pairs with the fence in `notify`.
+        fence(Ordering::SeqCst);
+        let found = look();
+        if found.is_none() {
+            futex::wait(&self.word, word, deadline);
+        }
+        found
+    }
+}
+
+/// How thoroughly to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// In memory only.
+    Memory,
+    /// And ask the kernel whether the peers live.
+    Kernel,
+}
+
+/// One endpoint's way of waiting.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    strategy: WaitStrategy,
+    /// How long it spins before the next sleep: less after spinning was in vain, more after it helped.
+    spin: Duration,
+    asked: Option<Instant>,
+}
+
+impl Waiter {
+    /// One that waits as `strategy` says.
+    pub(crate) const fn new(strategy: WaitStrategy) -> Self {
+        let spin = match strategy {
+            WaitStrategy::Adaptive { spin } => spin,
+            _ => Duration::ZERO,
+        };
+        Self {
+            strategy,
+            spin,
+            asked: None,
+        }
+    }
+
+    /// Looks until `look` finds something or the deadline passes.
+    #[inline]
+    pub(crate) fn wait<T>(
+        &mut self,
+        event: &Event,
+        deadline: Deadline,
+        mut look: impl FnMut(Look) -> Option<T>,
+    ) -> Option<T> {
+        match look(Look::Memory) {
+            Some(found) => Some(found),
+            None => self.wait_longer(event, deadline, &mut look),
+        }
+    }
+
+    #[cold]
+    fn wait_longer<T>(
+        &mut self,
+        event: &Event,
+        deadline: Deadline,
+        look: &mut dyn FnMut(Look) -> Option<T>,
+    ) -> Option<T> {
+        if self.must_ask()
+            && let Some(found) = look(Look::Kernel)
+        {
+            return Some(found);
+        }
+        if deadline.has_passed() {
+            return None;
+        }
+        match self.strategy {
+            WaitStrategy::Spin => self.poll(deadline, look, hint::spin_loop),
+            WaitStrategy::Yield => self.poll(deadline, look, std::thread::yield_now),
+            WaitStrategy::Adaptive { spin } => {
+                if let Some(found) = Self::spin(self.spin, look) {
+                    self.spin = (self.spin * 2).min(spin);
+                    return Some(found);
+                }
+                // Never nothing: an eighth of it notices when spinning would help again.
+                self.spin = (self.spin / 2).max(spin / 8);
+                self.park(event, deadline, look)
+            }
+            WaitStrategy::Park => self.park(event, deadline, look),
+        }
+    }
+
+    fn spin<T>(time: Duration, look: &mut dyn FnMut(Look) -> Option<T>) -> Option<T> {
+        let start = Instant::now();
+        loop {
+            // A clock read costs more than a look.
+            for _ in 0..16 {
+                if let Some(found) = look(Look::Memory) {
+                    return Some(found);
+                }
+                hint::spin_loop();
+            }
+            if start.elapsed() >= time {
+                return None;
+            }
+        }
+    }
+
+    fn poll<T>(
+        &mut self,
+        deadline: Deadline,
+        look: &mut dyn FnMut(Look) -> Option<T>,
+        relax: fn(),
+    ) -> Option<T> {
+        loop {
+            for _ in 0..64 {
+                if let Some(found) = look(Look::Memory) {
+                    return Some(found);
+                }
+                relax();
+            }
+            if self.must_ask()
+                && let Some(found) = look(Look::Kernel)
+            {
+                return Some(found);
+            }
+            if deadline.has_passed() {
+                return None;
+            }
+        }
+    }
+
+    fn park<T>(
+        &mut self,
+        event: &Event,
+        deadline: Deadline,
+        look: &mut dyn FnMut(Look) -> Option<T>,
+    ) -> Option<T> {
+        loop {
+            let nap = deadline
+                .remaining()
+                .map_or(RECHECK, |left| left.min(RECHECK));
+            if let Some(found) = event.sleep(Deadline::after(nap), || look(Look::Memory)) {
+                return Some(found);
+            }
+            let how = if self.must_ask() {
+                Look::Kernel
+            } else {
+                Look::Memory
+            };
+            if let Some(found) = look(how) {
+                return Some(found);
+            }
+            if deadline.has_passed() {
+                return None;
+            }
+        }
+    }
+
+    /// Whether the last answer of the kernel is too old.
+    fn must_ask(&mut self) -> bool {
+        let now = Instant::now();
+        let old = self
+            .asked
+            .is_none_or(|asked| now.duration_since(asked) >= BELIEVED);
+        if old {
+            self.asked = Some(now);
+        }
+        old
+    }
+}
+
+impl std::fmt::Debug for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Event")
+    }
+}
