@@ -1,23 +1,23 @@
 //! Who has a channel open, told by locks that the kernel holds for the living.
 //!
 //! Each open end holds a lock of its open file description (`F_OFD_SETLK`) on a byte of the channel's
-//! object: a segment, a FIFO, even an anonymous pipe. Which byte tells which end. The lock lives as
-//! long as somebody has the description open: it passes to a forked child and through exec, and
-//! goes with the last holder's death, by whatever cause. So there is no count to repair, no pid to be reused,
-//! no daemon to ask.
+//! object: a segment, a FIFO, even an anonymous pipe. Which byte tells which end. The lock goes when the end
+//! gives it up, or with the death of its last holder, by whatever cause. So there is no count to repair, no pid
+//! to be reused, no daemon to ask. It passes through exec, which is how an end that is handed over stays taken.
 //!
 //! A second kind of lock, `flock`, is the gate: held only while an end opens or closes, so that
 //! looking at who is there and acting on it are one step.
 
 use std::{
     io,
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, OwnedFd},
     time::Duration,
 };
 
 use nix::{
     errno::Errno,
-    fcntl::{FcntlArg, Flock, FlockArg, fcntl},
+    fcntl::{FcntlArg, Flock, FlockArg, OFlag, fcntl, open},
+    sys::stat::Mode,
 };
 
 use crate::{Deadline, End};
@@ -79,6 +79,23 @@ fn held(fd: impl AsFd, start: i64, len: i64) -> io::Result<Option<i64>> {
 /// Counts `fd`'s description among the open ends.
 pub(crate) fn join(fd: impl AsFd, end: End) -> io::Result<()> {
     hold(fd, base(end))
+}
+
+/// Gives up all that `fd`'s description holds. Closing alone does not do that while another thread has just forked to
+/// run a program: until it runs, the copy of this process holds every description too.
+pub(crate) fn leave(fd: impl AsFd) {
+    let all = lock(libc::F_UNLCK, ENDS, 0);
+    // Unlocking what is open does not fail; closing follows in any case.
+    let _ = fcntl(fd, FcntlArg::F_OFD_SETLK(&all));
+}
+
+/// Another description of `fd`'s object, for reading and writing as `fd` is, that never blocks to be opened.
+pub(crate) fn reopen(fd: impl AsFd, access: OFlag) -> io::Result<OwnedFd> {
+    let path = format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd());
+    let flags = access | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let again = open(path.as_str(), flags, Mode::empty())?;
+    fcntl(&again, FcntlArg::F_SETFL(OFlag::empty()))?;
+    Ok(again)
 }
 
 /// Whether another description is an open end of this kind.

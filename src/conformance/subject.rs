@@ -53,11 +53,6 @@ impl<C: Channel> Subject<C> {
 
     /// A channel under a name of its own.
     pub(super) fn channel(&self) -> C {
-        self.channel_with(&[])
-    }
-
-    /// The same with more keys.
-    pub(super) fn channel_with(&self, keys: &[(&str, &str)]) -> C {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
 
         // ORDERING: Relaxed; only different numbers are wanted.
@@ -69,15 +64,7 @@ impl<C: Channel> Subject<C> {
             let (key, value) = pair.split_once('=').expect("key=value");
             address = address.with(key, value);
         }
-        for (key, value) in keys {
-            address = address.with(key, value);
-        }
         (self.open)(&address)
-    }
-
-    /// Whether the transport takes this key.
-    pub(super) fn takes(&self, key: &str) -> bool {
-        self.driver.keys().iter().any(|k| k.name == key)
     }
 
     /// Both ends of a new channel.

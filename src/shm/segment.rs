@@ -115,14 +115,18 @@ impl Segment {
         let seals = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
         fcntl(&file, FcntlArg::F_ADD_SEALS(seals)).map_err(|e| plan.os(e))?;
         // Presence belongs to an open file description, so each end has its own.
-        let again = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(format!("/proc/self/fd/{}", file.as_raw_fd()))
-            .map_err(|e| plan.os(e))?;
+        let again = presence::reopen(&file, OFlag::O_RDWR).map_err(|e| plan.os(e))?;
         let sender = Self::join(file.into(), End::Sender, shape, None, plan)?;
-        let receiver = Self::join(again.into(), End::Receiver, shape, None, plan)?;
+        let receiver = Self::join(again, End::Receiver, shape, None, plan)?;
         Ok((sender, receiver))
+    }
+
+    /// Makes a segment under this file name, and opens both ends; `None` if the name is taken.
+    pub(crate) fn pair_as(name: &str, plan: &Plan<'_>) -> Result<Option<(Self, Self)>, OpenError> {
+        match Self::create(name, End::Sender, plan)? {
+            Some(sender) => Ok(Some((sender, Self::open(name, End::Receiver, plan)?))),
+            None => Ok(None),
+        }
     }
 
     /// Opens one end of the segment with this file name: joins the living one, else makes a new one.
@@ -211,10 +215,10 @@ impl Segment {
         Ok(Some(segment))
     }
 
-    /// Opens the end that another process handed over.
+    /// Opens the end that another process handed over. Its file name follows from its constants.
     pub(crate) fn adopt(
         fd: OwnedFd,
-        name: Option<&str>,
+        name: impl FnOnce(&Shape) -> Option<String>,
         plan: &Plan<'_>,
     ) -> Result<Self, OpenError> {
         let file = File::from(fd);
@@ -223,7 +227,7 @@ impl Segment {
             return Err(plan.error(OpenErrorKind::Handoff));
         }
         let mapping = map(&file, &shape, plan)?;
-        Self::with(file.into(), mapping, shape, name, plan)
+        Self::with(file.into(), mapping, shape, name(&shape).as_deref(), plan)
     }
 
     fn join(
@@ -303,6 +307,13 @@ impl Segment {
         Ok(fd.as_fd())
     }
 
+    /// Another descriptor that holds a place of its own, for another process.
+    pub(crate) fn another(&self, end: End) -> io::Result<OwnedFd> {
+        let fd = presence::reopen(self.fd()?, OFlag::O_RDWR)?;
+        presence::join(&fd, end)?;
+        Ok(fd)
+    }
+
     /// Whether an end of this kind has ever opened.
     pub(crate) fn has_seen(&self, end: End) -> bool {
         let bit = match end {
@@ -333,7 +344,9 @@ impl Segment {
 impl Drop for Segment {
     fn drop(&mut self) {
         // First out, then the news: who is woken must not find us.
-        drop(self.fd.take());
+        if let Some(fd) = self.fd.take() {
+            presence::leave(&fd);
+        }
         self.announce();
         let Some(name) = &self.name else {
             return;
@@ -360,11 +373,9 @@ impl std::fmt::Debug for Segment {
     }
 }
 
-/// The name of an open segment, if it has one.
-pub(crate) fn name_of(fd: &OwnedFd) -> Option<String> {
-    let path = std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok()?;
-    let name = path.strip_prefix(DIRECTORY).ok()?.to_str()?;
-    name.starts_with(PREFIX).then(|| name.to_owned())
+/// Whether there is an object with this name.
+pub(crate) fn exists(name: &str) -> bool {
+    std::fs::symlink_metadata(path(name)).is_ok()
 }
 
 /// Removes a name, whoever uses it.

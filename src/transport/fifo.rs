@@ -81,6 +81,9 @@ impl Fifo {
     }
 
     fn open(&self, end: End) -> Result<Ends, OpenError> {
+        if self.path.is_empty() {
+            return Err(self.error(OpenErrorKind::NamedOnly));
+        }
         check_path(&self.path).map_err(|why| self.error(OpenErrorKind::Refused(why)))?;
         loop {
             if let Some(ends) = self.open_once(end)? {
@@ -146,7 +149,7 @@ impl Fifo {
             fd: fd.into(),
             trying: Some(trying.into()),
             keeper: keeper.map(OwnedFd::from),
-            _name: Some(name),
+            name: Some(name),
         }))
     }
 
@@ -201,7 +204,7 @@ impl Fifo {
             fd: file.into(),
             trying: Some(trying.ok_or_else(wrong)?),
             keeper,
-            _name: Some(name),
+            name: Some(name),
         })
     }
 }
@@ -209,9 +212,6 @@ impl Fifo {
 /// Why no file can have this path.
 fn check_path(path: &OsStr) -> Result<(), &'static str> {
     let bytes = path.as_bytes();
-    if bytes.is_empty() {
-        return Err("the path is empty");
-    }
     if bytes.contains(&0) {
         return Err("the path holds a NUL byte");
     }

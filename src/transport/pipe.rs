@@ -62,7 +62,7 @@ fn ends(fd: OwnedFd) -> Ends {
         fd,
         trying: None,
         keeper: None,
-        _name: None,
+        name: None,
     }
 }
 

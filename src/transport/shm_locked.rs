@@ -206,8 +206,7 @@ impl ShmLocked {
         if handoff.end != end {
             return Err(wrong());
         }
-        let name = self.file_name().ok();
-        let segment = self.open(|plan| Segment::adopt(fd, name.as_deref(), plan))?;
+        let segment = self.open(|plan| Segment::adopt(fd, |_| self.file_name().ok(), plan))?;
         self.ring(segment, end)
     }
 

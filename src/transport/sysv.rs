@@ -6,11 +6,11 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, OpenOptions},
+    fs::{self, File, Metadata, OpenOptions},
     hash::{DefaultHasher, Hash, Hasher},
     io,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process,
     sync::Arc,
 };
@@ -21,11 +21,12 @@ use crate::{
     Address, AddressError, AddressProblem, Capabilities, Channel, Deadline, Depth, End, Endpoint,
     Fan, Handoff, Key, Limits, OpenError, OpenErrorKind, Receiver, RecvError, SendError, Sender,
     SystemLimit, Transport, WaitStrategy,
+    presence::Gate,
     shm::{
         layout::{LAYOUT, MAGIC, Shape},
         segment::{self, Discard, Plan, Segment},
     },
-    sync::{AtomicU64, Ordering},
+    sync::{AtomicU32, Ordering},
     sys::{
         fd::Block,
         msg::{Message, Queue},
@@ -38,12 +39,40 @@ use crate::{
 
 /// Which segments are ours.
 const KIND: u32 = 2;
-/// What the segments of queues without a path are called.
-const ANONYMOUS: &str = "sysv.anonymous.";
-/// In a segment's flags: the path did not exist, so it goes with the queue.
-const MADE_PATH: u32 = 1 << 31;
+/// The mode of a path that we made: for its owner alone, and marked, since the mark means nothing else on a file.
+const OURS: u32 = 0o1600;
 /// In a segment's flags: another program made the queue, so it stays.
 const FOREIGN: u32 = 1 << 30;
+/// In a segment's flags: the queue has no path.
+const ANONYMOUS: u32 = 1 << 29;
+/// In a segment's flags: tells paths with the same key apart, and queues without a path.
+const WHO: u32 = ANONYMOUS - 1;
+
+/// The file name of a segment. Also a queue without a path has one, so that what a crash leaves can be found.
+fn file_name(flags: u32, key: u32) -> String {
+    let prefix = segment::PREFIX;
+    if flags & ANONYMOUS != 0 {
+        return format!("{prefix}{ANONYMOUS_NAME}{key}.{}", flags & WHO);
+    }
+    format!("{prefix}sysv.{key:08x}")
+}
+
+/// What the names of segments of queues without a path start with.
+const ANONYMOUS_NAME: &str = "sysv.anonymous.";
+
+/// A segment's own number: the queue's identifier, and what its file name is made from.
+fn pack(key: u32, queue: Queue) -> i64 {
+    (u64::from(key) << 32 | u64::from(queue.id().cast_unsigned())).cast_signed()
+}
+
+fn key_of(shape: &Shape) -> u32 {
+    u32::try_from(shape.extra.cast_unsigned() >> 32).unwrap_or_default()
+}
+
+fn queue_of(shape: &Shape) -> Queue {
+    let id = shape.extra.cast_unsigned() & u64::from(u32::MAX);
+    Queue::from_id(u32::try_from(id).unwrap_or_default().cast_signed())
+}
 
 /// Which message to receive, in the words of msgrcv.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -151,27 +180,34 @@ impl Sysv {
         OpenError::os(self.address(), error)
     }
 
-    /// The key of the path, whether it was made now, and a number for who else has the key.
-    fn key(&self) -> Result<(libc::key_t, bool, u32), OpenError> {
-        let path = PathBuf::from(&self.path);
-        let made = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path);
-        let made = match made {
-            Ok(_) => true,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
-            Err(error) => return Err(self.os(error)),
-        };
-        let meta = fs::metadata(&path).map_err(|e| self.os(e))?;
-        // What ftok does.
-        let word = u64::from(self.id) << 24 | (meta.dev() & 0xff) << 16 | meta.ino() & 0xffff;
-        let word = u32::try_from(word).unwrap_or_default();
+    /// The file at the path, made if there is none.
+    fn file(&self) -> io::Result<File> {
+        let path = Path::new(&self.path);
+        loop {
+            match File::open(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                found => return found,
+            }
+            let made = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(OURS)
+                .open(path);
+            match made {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+        }
+    }
+
+    /// The key that ftok makes of a file, and a number that tells files with the same key apart.
+    fn key(&self, file: &Metadata) -> (u32, u32) {
+        let word = u64::from(self.id) << 24 | (file.dev() & 0xff) << 16 | file.ino() & 0xffff;
         let mut hasher = DefaultHasher::new();
-        (meta.dev(), meta.ino(), self.id).hash(&mut hasher);
-        let who = u32::try_from(hasher.finish() & u64::from(FOREIGN - 1)).unwrap_or_default();
-        Ok((word.cast_signed(), made, who))
+        (file.dev(), file.ino(), self.id).hash(&mut hasher);
+        let who = hasher.finish() & u64::from(WHO);
+        let low = |word: u64| u32::try_from(word).unwrap_or_default();
+        (low(word), low(who))
     }
 
     /// Removes the queue of a segment, and its path if we made it.
@@ -180,9 +216,11 @@ impl Sysv {
         Arc::new(move |shape| {
             // What is gone already needs no removing.
             if shape.flags & FOREIGN == 0 {
-                let _ = queue(shape).remove();
+                let _ = queue_of(shape).remove();
             }
-            if shape.flags & MADE_PATH != 0 && fs::metadata(&path).is_ok_and(|m| m.len() == 0) {
+            let ours =
+                |file: Metadata| file.is_file() && file.len() == 0 && file.mode() & 0o7777 == OURS;
+            if fs::symlink_metadata(&path).is_ok_and(ours) {
                 let _ = fs::remove_file(&path);
             }
         })
@@ -198,7 +236,12 @@ impl Sysv {
         let address = self.address();
         let prepare = |shape: &mut Shape| {
             let queue = self.make(key, shape)?;
-            shape.extra = queue.id().into();
+            let name = if flags & ANONYMOUS == 0 {
+                key.cast_unsigned()
+            } else {
+                process::id()
+            };
+            shape.extra = pack(name, queue);
             Ok(())
         };
         open(&Plan {
@@ -258,26 +301,27 @@ impl Sysv {
             return Err(self.error(OpenErrorKind::Unnamed));
         }
         loop {
-            let (key, made, who) = self.key()?;
-            let name = format!("{}sysv.{key:08x}", segment::PREFIX);
-            let flags = who | if made { MADE_PATH } else { 0 };
-            let opened = self.with_plan(key, flags, |plan| Segment::open(&name, end, plan));
-            let segment = match opened {
-                Ok(segment) => segment,
-                Err(error) => {
-                    if made {
-                        // Still empty, and nobody but us has a use for it.
-                        let _ = fs::remove_file(&self.path);
-                    }
-                    return Err(error);
-                }
-            };
-            if segment.shape().flags & (FOREIGN - 1) != who {
+            let file = self.file().map_err(|e| self.os(e))?;
+            let meta = file.metadata().map_err(|e| self.os(e))?;
+            let (key, who) = self.key(&meta);
+            // Queue and segment are two objects: made by one opener at a time.
+            let gate = Gate::enter(&file).map_err(|e| self.os(e))?;
+            let name = file_name(0, key);
+            let opened = self.with_plan(key.cast_signed(), who, |plan| {
+                Segment::open(&name, end, plan)
+            });
+            if opened.is_err() && !segment::exists(&name) {
+                remove_if_ours(Path::new(&self.path));
+            }
+            drop(gate);
+            let segment = opened?;
+            if segment.shape().flags & WHO != who {
                 let why = "another path has the same System V key; choose another id";
                 return Err(self.error(OpenErrorKind::Refused(why)));
             }
-            // The last one out may have removed the path in between, and the next makes another key.
-            if self.key()?.0 == key {
+            // The last one out may have removed the path in between, and the next one's key is another.
+            let again = fs::metadata(&self.path);
+            if again.is_ok_and(|m| (m.dev(), m.ino()) == (meta.dev(), meta.ino())) {
                 return self.core(segment, end);
             }
         }
@@ -291,14 +335,13 @@ impl Sysv {
         if handoff.end != end {
             return Err(wrong());
         }
-        // Also a queue without a path has a segment with a name, so that a crash leaves nothing that cannot be found.
-        let name = segment::name_of(&fd).ok_or_else(wrong)?;
-        let segment = self.with_plan(0, 0, |plan| Segment::adopt(fd, Some(&name), plan))?;
+        let name = |shape: &Shape| Some(file_name(shape.flags, key_of(shape)));
+        let segment = self.with_plan(0, 0, |plan| Segment::adopt(fd, name, plan))?;
         self.core(segment, end)
     }
 
     fn core(&self, segment: Segment, end: End) -> Result<Core, OpenError> {
-        let queue = queue(segment.shape());
+        let queue = queue_of(segment.shape());
         let gone = |error: io::Error| match disconnected(&error) {
             true => self.error(OpenErrorKind::Stale),
             false => self.os(error),
@@ -322,9 +365,13 @@ impl Sysv {
 /// What both ends have.
 type Core = (Member, Queue, Limits);
 
-fn queue(shape: &Shape) -> Queue {
-    // A number that is none fails in use.
-    Queue::from_id(i32::try_from(shape.extra).unwrap_or(-1))
+/// Removes a path that we made, and that still is as we made it.
+fn remove_if_ours(path: &Path) {
+    let ours = |file: Metadata| file.is_file() && file.len() == 0 && file.mode() & 0o7777 == OURS;
+    if fs::symlink_metadata(path).is_ok_and(ours) {
+        // Nothing can be done about an error here.
+        let _ = fs::remove_file(path);
+    }
 }
 
 /// Whether the error says that the queue was removed.
@@ -445,24 +492,29 @@ impl Channel for Sysv {
     }
 
     fn pair(&self) -> Result<(SysvSender, SysvReceiver), OpenError> {
-        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
 
         if !self.path.is_empty() {
             return Ok((self.sender()?, self.receiver()?));
         }
-        segment::sweep(&format!("{}{ANONYMOUS}", segment::PREFIX), &self.discard())
-            .map_err(|e| self.os(e))?;
+        let prefix = format!("{}{ANONYMOUS_NAME}", segment::PREFIX);
+        segment::sweep(&prefix, &self.discard()).map_err(|e| self.os(e))?;
         // ORDERING: Relaxed; only different numbers are wanted.
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{}{ANONYMOUS}{}.{number}", segment::PREFIX, process::id());
-        self.with_plan(libc::IPC_PRIVATE, 0, |plan| {
-            let sender = Segment::open(&name, End::Sender, plan)?;
-            let receiver = Segment::open(&name, End::Receiver, plan)?;
-            Ok((
-                SysvSender::new(self, self.core(sender, End::Sender)?),
-                SysvReceiver::new(self, self.core(receiver, End::Receiver)?),
-            ))
-        })
+        let number = || COUNTER.fetch_add(1, Ordering::Relaxed) & WHO;
+        loop {
+            let flags = ANONYMOUS | number();
+            let name = file_name(flags, process::id());
+            let pair = self.with_plan(libc::IPC_PRIVATE, flags, |plan| {
+                Segment::pair_as(&name, plan)
+            })?;
+            // Another process, in another namespace, may have our number.
+            if let Some((sender, receiver)) = pair {
+                return Ok((
+                    SysvSender::new(self, self.core(sender, End::Sender)?),
+                    SysvReceiver::new(self, self.core(receiver, End::Receiver)?),
+                ));
+            }
+        }
     }
 
     fn sender(&self) -> Result<SysvSender, OpenError> {
@@ -485,11 +537,8 @@ impl Channel for Sysv {
     }
 
     fn unlink(&self) -> io::Result<()> {
-        if self.path.is_empty() || !PathBuf::from(&self.path).exists() {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        let (key, _, _) = self.key().map_err(io::Error::from)?;
-        let name = format!("{}sysv.{key:08x}", segment::PREFIX);
+        let (key, _) = self.key(&fs::metadata(&self.path)?);
+        let name = file_name(0, key);
         let shape = segment::shape_of(&name)?;
         (self.discard())(&shape);
         segment::remove(&name)

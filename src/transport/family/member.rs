@@ -123,7 +123,7 @@ impl Member {
         Ok(Handoff {
             address: self.seat.address.clone(),
             end: self.seat.end,
-            fds: vec![self.seat.segment.fd()?.try_clone_to_owned()?],
+            fds: vec![self.seat.segment.another(self.seat.end)?],
         })
     }
 }

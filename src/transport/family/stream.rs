@@ -15,7 +15,10 @@ use std::{
     time::Duration,
 };
 
-use nix::poll::PollFlags;
+use nix::{
+    fcntl::{FcntlArg, OFlag, fcntl},
+    poll::PollFlags,
+};
 
 use crate::{
     Address, Deadline, Depth, End, Endpoint, Fingerprint, Handoff, Limits, OpenError, Receiver,
@@ -45,7 +48,7 @@ pub(crate) struct Ends {
     /// Keeps a FIFO readable while no receiver has come yet, so that what is sent waits for it.
     pub(crate) keeper: Option<OwnedFd>,
     /// Removed at the last close. Below the descriptors, so that it goes after them.
-    pub(crate) _name: Option<FifoName>,
+    pub(crate) name: Option<FifoName>,
 }
 
 impl Ends {
@@ -68,7 +71,7 @@ impl Ends {
     }
 
     fn handoff(&self, address: &Address, end: End) -> io::Result<Handoff> {
-        let mut fds = vec![self.fd.try_clone()?];
+        let mut fds = vec![self.another(end)?];
         for more in [&self.trying, &self.keeper].into_iter().flatten() {
             fds.push(more.try_clone()?);
         }
@@ -77,6 +80,27 @@ impl Ends {
             end,
             fds,
         })
+    }
+
+    /// Another descriptor of this end. A FIFO's holds a place of its own; an anonymous pipe's needs none, since
+    /// the kernel tells all that is asked there.
+    fn another(&self, end: End) -> io::Result<OwnedFd> {
+        let access = match end {
+            _ if self.name.is_none() => return self.fd.try_clone(),
+            End::Sender => OFlag::O_WRONLY,
+            End::Receiver => OFlag::O_RDONLY,
+        };
+        let flags = OFlag::from_bits_retain(fcntl(&self.fd, FcntlArg::F_GETFL)?);
+        match presence::reopen(&self.fd, access) {
+            Ok(again) => {
+                fcntl(&again, FcntlArg::F_SETFL(flags & OFlag::O_DIRECT))?;
+                presence::join(&again, end)?;
+                Ok(again)
+            }
+            // No reader is left, and without one a FIFO does not open for writing.
+            Err(error) if error.raw_os_error() == Some(libc::ENXIO) => self.fd.try_clone(),
+            Err(error) => Err(error),
+        }
     }
 
     /// Waits until an end of this kind is open.
@@ -89,6 +113,14 @@ impl Ends {
                 return Ok(false);
             }
             std::thread::sleep(deadline.remaining().map_or(NAP, |left| left.min(NAP)));
+        }
+    }
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        if self.name.is_some() {
+            presence::leave(&self.fd);
         }
     }
 }
