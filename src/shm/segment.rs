@@ -291,6 +291,11 @@ impl Segment {
         &self.shape
     }
 
+    /// The longest message.
+    pub(crate) fn max_message(&self) -> usize {
+        usize::try_from(self.shape.max_message).unwrap_or(0)
+    }
+
     /// The bytes behind the header.
     #[inline]
     pub(crate) fn data(&self) -> Data<'_> {

@@ -1,6 +1,6 @@
 //! raw_sync's mutex as a [`Lock`], for comparison: it does not survive its holder.
 
-use std::{mem, ptr};
+use std::{io, mem, ptr};
 
 use raw_sync::{
     Timeout,
@@ -23,10 +23,10 @@ unsafe impl Sync for RawSyncMutex {}
 
 impl RawSyncMutex {
     /// Makes one in `place`. Nobody else may know the place yet (S4).
-    pub(crate) fn init(place: &RobustMutex) -> Result<(), LockError> {
+    pub(crate) fn init(place: &RobustMutex) -> io::Result<()> {
         // SAFETY: by S4; the place is as large and as aligned as a pthread mutex.
-        unsafe { Mutex::new(place.as_ptr(), ptr::null_mut()) }.map_err(|_| LockError::Lost)?;
-        Ok(())
+        let made = unsafe { Mutex::new(place.as_ptr(), ptr::null_mut()) };
+        made.map(drop).map_err(|e| io::Error::other(e.to_string()))
     }
 
     /// The one that was made in `place`, which must outlive it.

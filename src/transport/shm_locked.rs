@@ -1,36 +1,27 @@
 //! `shm+lock:` a ring in shared memory under two robust locks: many senders, many receivers.
 
-use std::{ffi::OsString, io, sync::Arc};
+use std::{ffi::OsString, io, time::Duration};
 
 use crate::{
-    Address, AddressError, AddressProblem, Capabilities, Channel, Deadline, Depth, End, Endpoint,
-    Fan, Handoff, Key, Limits, OpenError, OpenErrorKind, Receiver, RecvError, SendError, Sender,
-    Transport, WaitStrategy,
+    Address, AddressError, Capabilities, Channel, Deadline, Depth, End, Endpoint, Fan, Key, Limits,
+    OpenError, OpenErrorKind, Receiver, RecvError, SendError, Sender, Transport,
     lock::{Held, Lock, LockError},
-    ring::{
-        locked::{Cursors, Locked, Moved, Sink, Stuck},
-        record,
-    },
+    ring::locked::{Cursors, Locked, Moved, Sink, Stuck},
     shm::{
-        layout::{Header, LAYOUT, MAGIC, Shape},
-        segment::{self, Plan, Segment},
+        layout::{Header, LockLine},
+        segment::Segment,
     },
     sys::{raw_sync::RawSyncMutex, robust::RobustMutex},
     transport::family::{
         member::{Member, Seat, endpoint_by_member},
+        ring_options::{self, RingKind, RingOptions, ring_builder, ring_channel},
         scratch::{Scratch, reserve_in_scratch},
         stash::{Direct, Stash},
     },
 };
 
-/// Which segments are ours.
-const KIND: u32 = 1;
-/// The capacity if none is named.
-const CAPACITY: usize = 2 << 20;
-/// The most that can be asked for.
-const MOST: usize = 1 << 40;
 /// How long a call that may not wait waits for the lock: its holder copies a message, or died.
-const BRIEFLY: std::time::Duration = std::time::Duration::from_micros(200);
+const BRIEFLY: Duration = Duration::from_micros(200);
 
 /// Which lock guards each side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,20 +34,30 @@ pub enum LockChoice {
     RawSync,
 }
 
+impl LockChoice {
+    /// Makes both locks of a new segment.
+    fn init(self, header: &Header) -> io::Result<()> {
+        for line in [&header.producer_lock, &header.consumer_lock] {
+            match self {
+                Self::Robust => line.mutex.init()?,
+                Self::RawSync => RawSyncMutex::init(&line.mutex)?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A ring in shared memory under a lock for each side.
 ///
 /// Messages are copied in under the senders' lock and published by one store; receivers copy out
 /// under theirs. A batch takes the lock once.
 ///
 /// # Crash behaviour
-/// Whoever dies at whatever moment, with `lock=robust`: a message was sent or was not, and the others go on. A message
-/// that a receiver had taken is lost with it. A sender that sleeps learns of the death within 20 ms.
+/// Whoever dies at whatever moment, with [`LockChoice::Robust`]: a message was sent or was not, and the
+/// others go on. A message that a receiver had taken is lost with it. Who sleeps learns of a death within 20 ms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShmLocked {
-    name: OsString,
-    capacity: Option<usize>,
-    max_message: Option<usize>,
-    wait: WaitStrategy,
+    options: RingOptions,
     lock: LockChoice,
 }
 
@@ -65,34 +66,12 @@ impl ShmLocked {
     #[must_use]
     pub fn new(name: impl Into<OsString>) -> Self {
         Self {
-            name: name.into(),
-            capacity: None,
-            max_message: None,
-            wait: WaitStrategy::DEFAULT,
+            options: RingOptions::new(name.into()),
             lock: LockChoice::Robust,
         }
     }
 
-    /// Takes `bytes` of records, rounded up to a power of two.
-    #[must_use]
-    pub const fn capacity(mut self, bytes: usize) -> Self {
-        self.capacity = Some(bytes);
-        self
-    }
-
-    /// Takes messages up to `bytes`. Without a capacity, room for four of them is made.
-    #[must_use]
-    pub const fn max_message(mut self, bytes: usize) -> Self {
-        self.max_message = Some(bytes);
-        self
-    }
-
-    /// Waits like this.
-    #[must_use]
-    pub const fn wait(mut self, strategy: WaitStrategy) -> Self {
-        self.wait = strategy;
-        self
-    }
+    ring_builder!();
 
     /// Uses this lock.
     #[must_use]
@@ -101,131 +80,30 @@ impl ShmLocked {
         self
     }
 
-    /// Capacity and longest message, or the key that is wrong and what it takes.
-    fn sizes(&self) -> Result<(usize, usize), (&'static str, &'static str)> {
-        const CAPACITY_FORM: &str = "a size from 1KiB to 1024GiB, such as 64KiB or 1MiB";
-        const MESSAGE_FORM: &str = "a size up to half of the capacity";
-
-        let wanted = match (self.capacity, self.max_message) {
-            (Some(capacity), _) => capacity,
-            (None, Some(max)) => max
-                .saturating_add(record::HEADER)
-                .saturating_mul(4)
-                .max(CAPACITY),
-            (None, None) => CAPACITY,
-        };
-        if !(1 << 10..=MOST).contains(&wanted) {
-            let key = if self.capacity.is_some() {
-                "capacity"
-            } else {
-                "max_message"
-            };
-            return Err((key, CAPACITY_FORM));
-        }
-        let capacity = wanted.next_power_of_two();
-        // A record may need as much again to reach the start of the ring.
-        let most = (capacity / 2 - record::HEADER).min(1 << 31);
-        let max = self.max_message.unwrap_or(capacity / 4 - record::HEADER);
-        if max > most {
-            return Err(("max_message", MESSAGE_FORM));
-        }
-        Ok((capacity, max))
-    }
-
-    fn plan<'a>(
-        &self,
-        address: &'a Address,
-        prepare: &'a dyn Fn(&mut Shape, &Header) -> Result<(), OpenError>,
-    ) -> Result<Plan<'a>, OpenError> {
-        let bad = |(_, form)| OpenError::new(address.clone(), OpenErrorKind::Refused(form));
-        let (capacity, max_message) = self.sizes().map_err(bad)?;
-        Ok(Plan {
-            address,
-            shape: Shape {
-                magic: MAGIC,
-                layout: LAYOUT,
-                kind: KIND,
-                capacity: capacity as u64,
-                max_message: max_message as u64,
-                lock: match self.lock {
-                    LockChoice::Robust => 0,
-                    LockChoice::RawSync => 1,
-                },
-                flags: 0,
-                extra: 0,
+    fn kind(&self) -> RingKind<'static> {
+        match self.lock {
+            LockChoice::Robust => RingKind {
+                kind: 1,
+                lock: 0,
+                exclusive: |_| false,
+                prepare: &|header| LockChoice::Robust.init(header),
             },
-            explicit: self.capacity.is_some() || self.max_message.is_some(),
-            exclusive: |_| false,
-            prepare,
-            discard: Arc::new(|_| {}),
-        })
-    }
-
-    /// Opens with what `open` makes of the plan.
-    fn open<T>(
-        &self,
-        open: impl FnOnce(&Plan<'_>) -> Result<T, OpenError>,
-    ) -> Result<T, OpenError> {
-        let address = self.address();
-        let lock = self.lock;
-        let prepare = |_: &mut Shape, header: &Header| {
-            for line in [&header.producer_lock, &header.consumer_lock] {
-                match lock {
-                    LockChoice::Robust => line.mutex.init(),
-                    LockChoice::RawSync => {
-                        RawSyncMutex::init(&line.mutex).map_err(|_| io::ErrorKind::Other.into())
-                    }
-                }
-                .map_err(|e| OpenError::os(address.clone(), e))?;
-            }
-            Ok(())
-        };
-        open(&self.plan(&address, &prepare)?)
-    }
-
-    fn file_name(&self) -> Result<String, OpenErrorKind> {
-        if self.name.is_empty() {
-            return Err(OpenErrorKind::Unnamed);
+            LockChoice::RawSync => RingKind {
+                kind: 1,
+                lock: 1,
+                exclusive: |_| false,
+                prepare: &|header| LockChoice::RawSync.init(header),
+            },
         }
-        segment::file_name("", &self.name).map_err(OpenErrorKind::Refused)
     }
 
-    fn named(&self, end: End) -> Result<Ring, OpenError> {
-        let name = self
-            .file_name()
-            .map_err(|kind| OpenError::new(self.address(), kind))?;
-        let segment = self.open(|plan| Segment::open(&name, end, plan))?;
-        self.ring(segment, end)
-    }
-
-    fn adopted(&self, handoff: Handoff, end: End) -> Result<Ring, OpenError> {
-        let wrong = || OpenError::new(self.address(), OpenErrorKind::Handoff);
-        let Ok([fd]) = <[_; 1]>::try_from(handoff.fds) else {
-            return Err(wrong());
-        };
-        if handoff.end != end {
-            return Err(wrong());
+    fn raw_sync(&self, line: &LockLine) -> Result<Option<RawSyncMutex>, OpenError> {
+        match self.lock {
+            LockChoice::Robust => Ok(None),
+            LockChoice::RawSync => RawSyncMutex::existing(&line.mutex)
+                .map(Some)
+                .map_err(|_| OpenError::new(self.address(), OpenErrorKind::Os)),
         }
-        let segment = self.open(|plan| Segment::adopt(fd, |_| self.file_name().ok(), plan))?;
-        self.ring(segment, end)
-    }
-
-    fn ring(&self, segment: Segment, end: End) -> Result<Ring, OpenError> {
-        let header = segment.header();
-        let line = match end {
-            End::Sender => &header.producer_lock,
-            End::Receiver => &header.consumer_lock,
-        };
-        let raw_sync = match self.lock {
-            LockChoice::Robust => None,
-            LockChoice::RawSync => Some(
-                RawSyncMutex::existing(&line.mutex)
-                    .map_err(|_| OpenError::new(self.address(), OpenErrorKind::Os))?,
-            ),
-        };
-        let max_message = usize::try_from(segment.shape().max_message).unwrap_or(0);
-        let member = Member::new(segment, end, self.address(), self.wait);
-        Ok((member, raw_sync, max_message))
     }
 }
 
@@ -239,26 +117,10 @@ impl TryFrom<&Address> for ShmLocked {
             "raw_sync" => Some(LockChoice::RawSync),
             _ => None,
         })?;
-        let wait = address.parse_with(
-            "wait",
-            "spin, yield, adaptive or park",
-            WaitStrategy::from_word,
-        )?;
-        let channel = Self {
-            name: address.name().to_owned(),
-            capacity: address.size("capacity")?,
-            max_message: address.size("max_message")?,
-            wait: wait.unwrap_or(WaitStrategy::DEFAULT),
+        Ok(Self {
+            options: RingOptions::read(address)?,
             lock: lock.unwrap_or_default(),
-        };
-        if let Err((key, form)) = channel.sizes() {
-            return Err(address.error_at(key, AddressProblem::BadValue(form)));
-        }
-        if !channel.name.is_empty() {
-            segment::file_name("", &channel.name)
-                .map_err(|why| address.error_at_name(AddressProblem::BadName(why)))?;
-        }
-        Ok(channel)
+        })
     }
 }
 
@@ -266,28 +128,15 @@ impl Transport for ShmLocked {
     const SCHEME: &'static str = "shm+lock";
     const SUMMARY: &'static str = "ring in shared memory under a robust lock for each side";
     const KEYS: &'static [Key] = &[
-        Key {
-            name: "capacity",
-            form: "SIZE",
-            summary: "bytes of records, rounded up to a power of two (2MiB)",
-        },
-        Key {
-            name: "max_message",
-            form: "SIZE",
-            summary: "longest message (a quarter of the capacity)",
-        },
-        Key {
-            name: "wait",
-            form: "spin|yield|adaptive|park",
-            summary: "how this end waits (adaptive)",
-        },
+        ring_options::CAPACITY,
+        ring_options::MAX_MESSAGE,
+        ring_options::WAIT,
         Key {
             name: "lock",
             form: "robust|raw_sync",
             summary: "which lock; raw_sync's does not survive its holder (robust)",
         },
     ];
-
     const VARIANTS: &'static [&'static str] = &["", "wait=park", "lock=raw_sync"];
 
     fn example_name(unique: &str) -> Option<String> {
@@ -296,24 +145,14 @@ impl Transport for ShmLocked {
 }
 
 impl Channel for ShmLocked {
-    type Sender = LockedSender;
-    type Receiver = LockedReceiver;
+    ring_channel!(LockedSender, LockedReceiver);
 
     fn address(&self) -> Address {
-        let mut address = Address::of(Self::SCHEME, &self.name);
-        if let Some(bytes) = self.capacity {
-            address = address.with("capacity", bytes);
+        let address = self.options.address(Self::SCHEME);
+        match self.lock {
+            LockChoice::Robust => address,
+            LockChoice::RawSync => address.with("lock", "raw_sync"),
         }
-        if let Some(bytes) = self.max_message {
-            address = address.with("max_message", bytes);
-        }
-        if self.wait != WaitStrategy::DEFAULT {
-            address = address.with("wait", self.wait.word());
-        }
-        if self.lock == LockChoice::RawSync {
-            address = address.with("lock", "raw_sync");
-        }
-        address
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -325,45 +164,7 @@ impl Channel for ShmLocked {
             ..Capabilities::LEAST
         }
     }
-
-    fn pair(&self) -> Result<(LockedSender, LockedReceiver), OpenError> {
-        if !self.name.is_empty() {
-            return Ok((self.sender()?, self.receiver()?));
-        }
-        let (sender, receiver) = self.open(Segment::pair)?;
-        Ok((
-            LockedSender::new(self.ring(sender, End::Sender)?),
-            LockedReceiver::new(self.ring(receiver, End::Receiver)?),
-        ))
-    }
-
-    fn sender(&self) -> Result<LockedSender, OpenError> {
-        self.named(End::Sender).map(LockedSender::new)
-    }
-
-    fn receiver(&self) -> Result<LockedReceiver, OpenError> {
-        self.named(End::Receiver).map(LockedReceiver::new)
-    }
-
-    fn adopt_sender(&self, handoff: Handoff) -> Result<LockedSender, OpenError> {
-        self.adopted(handoff, End::Sender).map(LockedSender::new)
-    }
-
-    fn adopt_receiver(&self, handoff: Handoff) -> Result<LockedReceiver, OpenError> {
-        self.adopted(handoff, End::Receiver)
-            .map(LockedReceiver::new)
-    }
-
-    fn unlink(&self) -> io::Result<()> {
-        match self.file_name() {
-            Ok(name) => segment::remove(&name),
-            Err(_) => Err(io::ErrorKind::NotFound.into()),
-        }
-    }
 }
-
-/// What both ends have: the membership, the lock if it is not the robust one, the longest message.
-type Ring = (Member, Option<RawSyncMutex>, usize);
 
 /// The lock of one side, whichever was chosen.
 struct Chosen<'a> {
@@ -451,14 +252,16 @@ pub struct LockedSender {
 }
 
 impl LockedSender {
-    fn new(ring: Ring) -> Self {
-        let (member, raw_sync, max_message) = ring;
-        Self {
-            member,
+    fn new(channel: &ShmLocked, segment: Segment) -> Result<Self, OpenError> {
+        let raw_sync = channel.raw_sync(&segment.header().producer_lock)?;
+        let max_message = segment.max_message();
+        let (address, wait) = (channel.address(), channel.options.wait);
+        Ok(Self {
+            member: Member::new(segment, End::Sender, address, wait),
             raw_sync,
             max_message,
             scratch: Scratch::new(),
-        }
+        })
     }
 }
 
@@ -541,14 +344,16 @@ pub struct LockedReceiver {
 }
 
 impl LockedReceiver {
-    fn new(ring: Ring) -> Self {
-        let (member, raw_sync, max_message) = ring;
-        Self {
-            member,
+    fn new(channel: &ShmLocked, segment: Segment) -> Result<Self, OpenError> {
+        let raw_sync = channel.raw_sync(&segment.header().consumer_lock)?;
+        let max_message = segment.max_message();
+        let (address, wait) = (channel.address(), channel.options.wait);
+        Ok(Self {
+            member: Member::new(segment, End::Receiver, address, wait),
             raw_sync,
             max_message,
             stash: Stash::new(),
-        }
+        })
     }
 }
 

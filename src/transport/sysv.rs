@@ -33,6 +33,7 @@ use crate::{
     },
     transport::family::{
         member::{Member, endpoint_by_member},
+        ring_options,
         scratch::{Scratch, reserve_in_scratch},
     },
 };
@@ -394,11 +395,6 @@ impl TryFrom<&Address> for Sysv {
         let select = address.parse_with("select", "0, a type, or a negated bound", |text| {
             text.parse().ok().map(Select::from_number)
         })?;
-        let wait = address.parse_with(
-            "wait",
-            "spin, yield, adaptive or park",
-            WaitStrategy::from_word,
-        )?;
         let capacity = address.size("capacity")?;
         if capacity.is_some_and(|bytes| bytes > 1 << 31) {
             let problem = AddressProblem::BadValue("a size up to kernel.msgmnb, such as 16KiB");
@@ -414,7 +410,7 @@ impl TryFrom<&Address> for Sysv {
             capacity,
             mtype: mtype.unwrap_or(1),
             select: select.unwrap_or_default(),
-            wait: wait.unwrap_or(WaitStrategy::DEFAULT),
+            wait: ring_options::wait(address)?,
         })
     }
 }
@@ -443,11 +439,7 @@ impl Transport for Sysv {
             form: "0|TYPE|-TYPE",
             summary: "receive the oldest, one type, or the lowest type up to a bound (0)",
         },
-        Key {
-            name: "wait",
-            form: "spin|yield|adaptive|park",
-            summary: "how this end waits (adaptive)",
-        },
+        ring_options::WAIT,
     ];
 
     fn example_name(unique: &str) -> Option<String> {

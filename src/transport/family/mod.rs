@@ -3,6 +3,7 @@
 pub(crate) mod fifo_name;
 pub(crate) mod member;
 pub(crate) mod pipe_options;
+pub(crate) mod ring_options;
 pub(crate) mod scratch;
 pub(crate) mod stash;
 pub(crate) mod stream;
