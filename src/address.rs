@@ -78,6 +78,12 @@ impl Address {
         self
     }
 
+    /// The same with another scheme, which is right.
+    pub(crate) fn with_scheme(mut self, scheme: &'static str) -> Self {
+        scheme.clone_into(&mut self.scheme);
+        self
+    }
+
     /// Which transport.
     #[must_use]
     pub fn scheme(&self) -> &str {

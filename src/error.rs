@@ -183,6 +183,8 @@ pub enum OpenErrorKind {
         /// The type at the other end.
         found: Fingerprint,
     },
+    /// The channel holds what no sender writes.
+    Corrupt,
     /// This machine cannot do it.
     Unsupported,
     /// The name belongs to something else; the text says to what.
@@ -267,6 +269,7 @@ impl fmt::Display for OpenErrorKind {
                 Shape(*found),
                 Shape(*expected)
             ),
+            Self::Corrupt => f.write_str("holds what no sender writes; unlink it"),
             Self::Unsupported => f.write_str("this system cannot do it; choose another transport"),
             Self::Refused(what) => write!(f, "{what}; choose another name, or remove it"),
             Self::NoSpace { needed } => {
@@ -317,6 +320,7 @@ impl From<OpenError> for io::Error {
                 io::ErrorKind::InvalidInput
             }
             OpenErrorKind::Stale
+            | OpenErrorKind::Corrupt
             | OpenErrorKind::Shape { .. }
             | OpenErrorKind::Incompatible { .. }
             | OpenErrorKind::Refused(_) => io::ErrorKind::InvalidData,

@@ -17,6 +17,8 @@ pub trait Transport:
 {
     /// What stands before the colon.
     const SCHEME: &'static str;
+    /// What else may stand there.
+    const ALIASES: &'static [&'static str] = &[];
     /// What it is, in one line.
     const SUMMARY: &'static str;
     /// The keys its addresses take.
@@ -39,6 +41,7 @@ pub trait Transport:
 #[derive(Clone, Copy, Debug)]
 pub struct Driver {
     scheme: &'static str,
+    aliases: &'static [&'static str],
     summary: &'static str,
     keys: &'static [Key],
     variants: &'static [&'static str],
@@ -55,6 +58,7 @@ impl Driver {
     pub const fn of<T: Transport>() -> Self {
         Self {
             scheme: T::SCHEME,
+            aliases: T::ALIASES,
             summary: T::SUMMARY,
             keys: T::KEYS,
             variants: T::VARIANTS,
@@ -70,6 +74,12 @@ impl Driver {
     #[must_use]
     pub const fn scheme(&self) -> &'static str {
         self.scheme
+    }
+
+    /// What else may stand there.
+    #[must_use]
+    pub const fn aliases(&self) -> &'static [&'static str] {
+        self.aliases
     }
 
     /// What it is, in one line.
@@ -95,7 +105,14 @@ impl Driver {
     /// # Errors
     /// What is wrong with the address.
     pub fn channel(&self, address: &Address) -> Result<BoxChannel, AddressError> {
+        if self.aliases.contains(&address.scheme()) {
+            return (self.channel)(&address.clone().with_scheme(self.scheme));
+        }
         (self.channel)(address)
+    }
+
+    fn has(&self, scheme: &str) -> bool {
+        self.scheme == scheme || self.aliases.contains(&scheme)
     }
 
     /// A name for a channel that tests and measurements open, made from a word that nobody else uses.
@@ -159,7 +176,7 @@ impl Registry {
     /// What is wrong with the address; an unknown scheme names the known ones.
     pub fn channel(&self, address: &Address) -> Result<BoxChannel, AddressError> {
         let mut drivers = self.drivers.iter();
-        match drivers.find(|driver| driver.scheme == address.scheme()) {
+        match drivers.find(|driver| driver.has(address.scheme())) {
             Some(driver) => driver.channel(address),
             None => {
                 let known = self.drivers.iter().map(Driver::scheme).collect();

@@ -7,8 +7,8 @@ use std::{
 
 use crate::{
     Deadline, WaitStrategy,
-    sync::{AtomicU32, Ordering, fence},
-    sys::futex,
+    sync::{AtomicU32, Ordering, compiler_fence, fence},
+    sys::{futex, membarrier},
 };
 
 /// How long a sleeper sleeps before it asks the kernel whether its peers still live.
@@ -59,43 +59,67 @@ pub(crate) struct Event {
     flag: AtomicU32,
 }
 
-impl Event {
+/// An event, and how its publishers and sleepers keep their stores and loads in order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bell<'a> {
+    /// What happens.
+    pub(crate) event: &'a Event,
+    /// Not 0 if publishers must fence, because somebody's system has no membarrier.
+    pub(crate) fences: &'a AtomicU32,
+}
+
+impl Bell<'_> {
     /// Wakes those who sleep. Comes after the publication that they wait for.
     #[inline]
-    pub(crate) fn notify(&self) {
-        // ORDERING: SeqCst; pairs with the fence in `sleep`. Either this load sees the flag, or the
-        // sleeper's last look sees the publication.
-        fence(Ordering::SeqCst);
-        // ORDERING: Relaxed; ordered by the fence.
-        if self.flag.load(Ordering::Relaxed) != 0 {
-            self.wake();
+    pub(crate) fn notify(self) {
+        // Between the publication and the look at the flag stands the barrier that the sleeper has all
+        // processes pass, or a fence of our own. Either this load sees the flag, or the sleeper's last look sees the publication.
+        // ORDERING: Relaxed; set before the first message, and never cleared.
+        if self.fences.load(Ordering::Relaxed) == 0 {
+            // ORDERING: SeqCst; for the compiler only, pairs with the barrier in `sleep`.
+            compiler_fence(Ordering::SeqCst);
+        } else {
+            // ORDERING: SeqCst; pairs with the fence in `sleep`.
+            fence(Ordering::SeqCst);
+        }
+        // ORDERING: Relaxed; ordered by the barrier.
+        if self.event.flag.load(Ordering::Relaxed) != 0 {
+            self.event.wake();
         }
     }
 
+    /// Sleeps until woken or until the deadline, unless `look` finds what it wants after the flag is up.
+    fn sleep<T>(self, deadline: Deadline, look: impl FnOnce() -> Option<T>) -> Option<T> {
+        let Event { word, flag } = self.event;
+        // ORDERING: Acquire; pairs with the Release in `wake`.
+        let seen = word.load(Ordering::Acquire);
+        // ORDERING: Relaxed; ordered by the barrier.
+        flag.store(1, Ordering::Relaxed);
+        if !membarrier::barrier() {
+            // ORDERING: Relaxed; ordered by the fence.
+            self.fences.store(1, Ordering::Relaxed);
+        }
+        // ORDERING: SeqCst; pairs with the fence in `notify`.
+        fence(Ordering::SeqCst);
+        let found = look();
+        if found.is_none() {
+            futex::wait(word, seen, deadline);
+        }
+        found
+    }
+}
+
+impl Event {
     /// Wakes those who sleep, whatever the flag says.
     #[cold]
     pub(crate) fn wake(&self) {
         // ORDERING: Relaxed; the word's change below is what a sleeper compares.
         self.flag.store(0, Ordering::Relaxed);
-        // ORDERING: Release; pairs with the Acquire in `sleep`: who sees the new word sees the flag lowered before, and raises it again.
+        // ORDERING: Release; pairs with the Acquire in `sleep`: who sees the new word sees the flag
+        // lowered before, and raises it again.
         self.word.fetch_add(1, Ordering::Release);
         // Fails only for memory that is not there, and ours is.
         let _ = futex::wake(&self.word, i32::MAX);
-    }
-
-    /// Sleeps until woken or until the deadline, unless `look` finds what it wants after the flag is up.
-    fn sleep<T>(&self, deadline: Deadline, look: impl FnOnce() -> Option<T>) -> Option<T> {
-        // ORDERING: Acquire; pairs with the Release in `wake`.
-        let word = self.word.load(Ordering::Acquire);
-        // ORDERING: Relaxed; ordered by the fence.
-        self.flag.store(1, Ordering::Relaxed);
-        // ORDERING: SeqCst; pairs with the fence in `notify`.
-        fence(Ordering::SeqCst);
-        let found = look();
-        if found.is_none() {
-            futex::wait(&self.word, word, deadline);
-        }
-        found
     }
 }
 
@@ -135,30 +159,29 @@ impl Waiter {
     #[inline]
     pub(crate) fn wait<T>(
         &mut self,
-        event: &Event,
+        bell: Bell<'_>,
         deadline: Deadline,
         mut look: impl FnMut(Look) -> Option<T>,
     ) -> Option<T> {
         match look(Look::Memory) {
             Some(found) => Some(found),
-            None => self.wait_longer(event, deadline, &mut look),
+            None => self.wait_longer(bell, deadline, &mut look),
         }
     }
 
     #[cold]
     fn wait_longer<T>(
         &mut self,
-        event: &Event,
+        bell: Bell<'_>,
         deadline: Deadline,
         look: &mut dyn FnMut(Look) -> Option<T>,
     ) -> Option<T> {
-        if self.must_ask()
-            && let Some(found) = look(Look::Kernel)
-        {
-            return Some(found);
-        }
-        if deadline.has_passed() {
-            return None;
+        if deadline == Deadline::NOW {
+            return if self.must_ask() {
+                look(Look::Kernel)
+            } else {
+                None
+            };
         }
         match self.strategy {
             WaitStrategy::Spin => self.poll(deadline, look, hint::spin_loop),
@@ -170,9 +193,9 @@ impl Waiter {
                 }
                 // Never nothing: an eighth of it notices when spinning would help again.
                 self.spin = (self.spin / 2).max(spin / 8);
-                self.park(event, deadline, look)
+                self.park(bell, deadline, look)
             }
-            WaitStrategy::Park => self.park(event, deadline, look),
+            WaitStrategy::Park => self.park(bell, deadline, look),
         }
     }
 
@@ -218,17 +241,11 @@ impl Waiter {
 
     fn park<T>(
         &mut self,
-        event: &Event,
+        bell: Bell<'_>,
         deadline: Deadline,
         look: &mut dyn FnMut(Look) -> Option<T>,
     ) -> Option<T> {
         loop {
-            let nap = deadline
-                .remaining()
-                .map_or(RECHECK, |left| left.min(RECHECK));
-            if let Some(found) = event.sleep(Deadline::after(nap), || look(Look::Memory)) {
-                return Some(found);
-            }
             let how = if self.must_ask() {
                 Look::Kernel
             } else {
@@ -237,8 +254,13 @@ impl Waiter {
             if let Some(found) = look(how) {
                 return Some(found);
             }
-            if deadline.has_passed() {
-                return None;
+            let nap = match deadline.remaining() {
+                Some(Duration::ZERO) => return None,
+                Some(left) => left.min(RECHECK),
+                None => RECHECK,
+            };
+            if let Some(found) = bell.sleep(Deadline::after(nap), || look(Look::Memory)) {
+                return Some(found);
             }
         }
     }

@@ -9,6 +9,9 @@
 //! * R3. Bytes between head and tail belong to consumers, the others to producers. A side moves its
 //!   cursor only under its lock. Honest processes therefore never touch the same bytes at once; a dishonest
 //!   one makes garbage of the contents and nothing else, since no reference to them is ever formed.
+//! * R4. In the ring for one producer and one consumer, a reservation belongs to the only producer until
+//!   its header is stored, and a published record to the only consumer until the head is moved. The borrow of the
+//!   endpoint keeps it from doing either while a slice is lent.
 //!
 //! ```text
 //!            head                         tail
@@ -18,8 +21,11 @@
 
 pub(crate) mod locked;
 pub(crate) mod record;
+pub(crate) mod spsc;
 
 use std::{marker::PhantomData, ptr::NonNull};
+
+use crate::sync::AtomicU64;
 
 /// The bytes of a ring. Offsets count from the ring's birth and are masked here.
 #[derive(Clone, Copy, Debug)]
@@ -62,12 +68,7 @@ impl Data<'_> {
     /// Copies `bytes` to `offset`.
     #[inline]
     pub(crate) fn write(&self, offset: u64, bytes: &[u8]) -> Result<(), OutOfBounds> {
-        let (at, left) = self.place(offset);
-        if bytes.len() > left {
-            return Err(OutOfBounds);
-        }
-        // SAFETY: by R1 and R2.
-        let to = unsafe { self.start.add(at) };
+        let to = self.range(offset, bytes.len())?;
         // SAFETY: by R1, R2 and R3.
         unsafe { to.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len()) };
         Ok(())
@@ -76,15 +77,34 @@ impl Data<'_> {
     /// Copies bytes from `offset` until `buf` is full.
     #[inline]
     pub(crate) fn read(&self, offset: u64, buf: &mut [u8]) -> Result<(), OutOfBounds> {
-        let (at, left) = self.place(offset);
-        if buf.len() > left {
-            return Err(OutOfBounds);
-        }
         let len = buf.len();
-        // SAFETY: by R1 and R2.
-        let from = unsafe { self.start.add(at) };
+        let from = self.range(offset, len)?;
         // SAFETY: by R1, R2 and R3.
         unsafe { from.copy_to_nonoverlapping(NonNull::from(buf).cast(), len) };
         Ok(())
+    }
+
+    /// The word at `offset`, which is taken down to a multiple of eight.
+    #[inline]
+    pub(crate) fn word(&self, offset: u64) -> Result<&AtomicU64, OutOfBounds> {
+        let (at, left) = self.place(offset & !7);
+        if left < 8 {
+            return Err(OutOfBounds);
+        }
+        // SAFETY: by R1 and R2.
+        let place = unsafe { self.start.add(at) };
+        // SAFETY: by R1 and R2; headers are only ever reached as atomics.
+        Ok(unsafe { place.cast().as_ref() })
+    }
+
+    /// Where `len` bytes from `offset` start.
+    #[inline]
+    fn range(&self, offset: u64, len: usize) -> Result<NonNull<u8>, OutOfBounds> {
+        let (at, left) = self.place(offset);
+        if len > left {
+            return Err(OutOfBounds);
+        }
+        // SAFETY: by R1 and R2.
+        Ok(unsafe { self.start.add(at) })
     }
 }

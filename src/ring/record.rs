@@ -45,6 +45,23 @@ pub(crate) const fn size(len: usize) -> usize {
     HEADER + len.next_multiple_of(8)
 }
 
+/// A record's header as a word. `len` fits: no message is longer than 2 GiB.
+#[inline]
+pub(crate) const fn header(kind: Kind, len: usize) -> u64 {
+    (kind.word() as u64) << 32 | len as u64 & 0xffff_ffff
+}
+
+/// What a header says, if the record ends before the `left` bytes do that there are from its start.
+#[inline]
+pub(crate) fn parse(word: u64, left: usize) -> Result<(Kind, usize), OutOfBounds> {
+    let kind = u32::try_from(word >> 32).ok().and_then(Kind::of);
+    let len = usize::try_from(word & 0xffff_ffff).map_err(|_| OutOfBounds)?;
+    if len > left - HEADER.min(left) {
+        return Err(OutOfBounds);
+    }
+    Ok((kind.ok_or(OutOfBounds)?, len))
+}
+
 /// Writes a record's header.
 #[inline]
 pub(crate) fn write_header(
@@ -53,9 +70,7 @@ pub(crate) fn write_header(
     kind: Kind,
     len: usize,
 ) -> Result<(), OutOfBounds> {
-    let len = u32::try_from(len).map_err(|_| OutOfBounds)?;
-    let word = u64::from(kind.word()) << 32 | u64::from(len);
-    data.write(at, &word.to_le_bytes())
+    data.write(at, &header(kind, len).to_ne_bytes())
 }
 
 /// Reads a record's header, and checks that the record ends before the ring does.
@@ -63,12 +78,6 @@ pub(crate) fn write_header(
 pub(crate) fn read_header(data: Data<'_>, at: u64) -> Result<(Kind, usize), OutOfBounds> {
     let mut bytes = [0; HEADER];
     data.read(at, &mut bytes)?;
-    let word = u64::from_le_bytes(bytes);
-    let kind = u32::try_from(word >> 32).ok().and_then(Kind::of);
-    let len = usize::try_from(word & u64::from(u32::MAX)).map_err(|_| OutOfBounds)?;
     let (_, left) = data.place(at);
-    if len > left - HEADER.min(left) {
-        return Err(OutOfBounds);
-    }
-    Ok((kind.ok_or(OutOfBounds)?, len))
+    parse(u64::from_ne_bytes(bytes), left)
 }

@@ -5,7 +5,7 @@ use std::mem::offset_of;
 use crate::{
     sync::{AtomicU32, AtomicU64},
     sys::robust::RobustMutex,
-    wait::Event,
+    wait::{Bell, Event},
 };
 
 /// The first eight bytes; the last is not text, so that a text file is never taken for a segment.
@@ -51,6 +51,8 @@ pub(crate) struct Identity {
     pub(crate) seen: AtomicU32,
     /// Counts openings and closings, so that the others look who is there. Written by both.
     pub(crate) changes: AtomicU32,
+    /// Not 0 once somebody opened whose system has no membarrier. Written by openers.
+    pub(crate) fences: AtomicU32,
 }
 
 /// One side's line: how far it has come, and what the other side sleeps for.
@@ -86,6 +88,26 @@ pub(crate) struct Header {
     pub(crate) consumer_lock: LockLine,
 }
 
+impl Header {
+    /// What consumers sleep for.
+    #[inline]
+    pub(crate) fn items(&self) -> Bell<'_> {
+        Bell {
+            event: &self.producer.moved,
+            fences: &self.identity.fences,
+        }
+    }
+
+    /// What producers sleep for.
+    #[inline]
+    pub(crate) fn room(&self) -> Bell<'_> {
+        Bell {
+            event: &self.consumer.moved,
+            fences: &self.identity.fences,
+        }
+    }
+}
+
 /// Every field with its place, for docs and tests.
 pub(crate) const FIELDS: &[(&str, usize)] = &[
     ("magic", offset_of!(Header, identity.shape.magic)),
@@ -101,6 +123,7 @@ pub(crate) const FIELDS: &[(&str, usize)] = &[
     ("extra", offset_of!(Header, identity.shape.extra)),
     ("seen", offset_of!(Header, identity.seen)),
     ("changes", offset_of!(Header, identity.changes)),
+    ("fences", offset_of!(Header, identity.fences)),
     ("producer.cursor", offset_of!(Header, producer.cursor)),
     ("producer.moved", offset_of!(Header, producer.moved)),
     ("consumer.cursor", offset_of!(Header, consumer.cursor)),

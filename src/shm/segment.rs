@@ -28,6 +28,7 @@ use crate::{
     ring::Data,
     shm::layout::{DATA, Header, LAYOUT, MAGIC, RECEIVER_SEEN, SENDER_SEEN, Shape},
     sync::Ordering,
+    sys::membarrier,
 };
 
 /// Where the system keeps named segments.
@@ -227,7 +228,12 @@ impl Segment {
             return Err(plan.error(OpenErrorKind::Handoff));
         }
         let mapping = map(&file, &shape, plan)?;
-        Self::with(file.into(), mapping, shape, name(&shape).as_deref(), plan)
+        let segment = Self::with(file.into(), mapping, shape, name(&shape).as_deref(), plan)?;
+        if !membarrier::register() {
+            // ORDERING: Relaxed; nothing was sent through this end yet.
+            segment.header().identity.fences.store(1, Ordering::Relaxed);
+        }
+        Ok(segment)
     }
 
     fn join(
@@ -250,6 +256,10 @@ impl Segment {
             End::Sender => SENDER_SEEN,
             End::Receiver => RECEIVER_SEEN,
         };
+        if !membarrier::register() {
+            // ORDERING: Relaxed; `announce` follows, and its wake-up carries it.
+            identity.fences.store(1, Ordering::Relaxed);
+        }
         // ORDERING: Relaxed; `announce` follows, and its wake-up carries it.
         identity.seen.fetch_or(bit, Ordering::Relaxed);
         segment.announce();

@@ -13,6 +13,7 @@
 pub(crate) mod fd;
 pub(crate) mod futex;
 pub(crate) mod inherit;
+pub(crate) mod membarrier;
 pub(crate) mod msg;
 pub(crate) mod raw_sync;
 pub(crate) mod robust;

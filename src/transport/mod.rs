@@ -12,6 +12,7 @@ pub(crate) mod family;
 mod fifo;
 mod pipe;
 mod shm_locked;
+mod shm_spsc;
 mod sysv;
 
 pub use family::{
@@ -21,6 +22,7 @@ pub use family::{
 pub use fifo::Fifo;
 pub use pipe::Pipe;
 pub use shm_locked::{LockChoice, LockedReceiver, LockedSender, ShmLocked};
+pub use shm_spsc::{ShmSpsc, SpscReceiver, SpscSender};
 pub use sysv::{Select, Sysv, SysvReceiver, SysvSender};
 
 use crate::Driver;
@@ -31,4 +33,5 @@ pub(crate) const BUILTIN: &[Driver] = &[
     Driver::of::<Fifo>(),
     Driver::of::<Sysv>(),
     Driver::of::<ShmLocked>(),
+    Driver::of::<ShmSpsc>(),
 ];

@@ -328,7 +328,7 @@ impl Sender for LockedSender {
                 Err(error) if sent == 0 => return Err(error),
                 Err(_) => break,
             }
-            self.member.segment().header().producer.moved.notify();
+            self.member.segment().header().items().notify();
         }
         Ok(sent)
     }
@@ -386,7 +386,7 @@ fn take(
         })
     });
     let moved = taken.unwrap_or(Err(RecvError::Empty))?;
-    member.segment().header().consumer.moved.notify();
+    member.segment().header().room().notify();
     Ok(moved)
 }
 

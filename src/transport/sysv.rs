@@ -608,7 +608,7 @@ impl Sender for SysvSender {
             }
         });
         sent.unwrap_or(Err(SendError::Full))?;
-        self.member.segment().header().producer.moved.notify();
+        self.member.segment().header().items().notify();
         Ok(())
     }
 }
@@ -679,7 +679,7 @@ impl SysvReceiver {
         });
         taken.unwrap_or(Err(RecvError::Empty))?;
         self.holds = true;
-        self.member.segment().header().consumer.moved.notify();
+        self.member.segment().header().room().notify();
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     Address, Deadline, End, Fingerprint, Handoff, OpenError, OpenErrorKind, WaitStrategy,
     presence::{self, Topic},
     shm::segment::Segment,
-    wait::{Event, Look, Waiter},
+    wait::{Bell, Look, Waiter},
 };
 
 /// What every endpoint over a segment has.
@@ -95,7 +95,7 @@ impl Member {
     ) -> Option<T> {
         let seat = &self.seat;
         self.waiter
-            .wait(seat.event(), deadline, |how| look(seat, how))
+            .wait(seat.bell(), deadline, |how| look(seat, how))
     }
 
     /// Waits until the side across is there.
@@ -137,11 +137,11 @@ impl Seat {
 
     /// What this end sleeps for: the other side's progress.
     #[inline]
-    fn event(&self) -> &Event {
+    fn bell(&self) -> Bell<'_> {
         let header = self.segment.header();
         match self.end {
-            End::Sender => &header.consumer.moved,
-            End::Receiver => &header.producer.moved,
+            End::Sender => header.room(),
+            End::Receiver => header.items(),
         }
     }
 

@@ -1,0 +1,375 @@
+//! The ring of one producer and one consumer, without a lock.
+//!
+//! The header of a record is its publication: the consumer polls the header at its head, so a short
+//! message and the news of it travel in one cache line. For that the word behind the last record
+//! is always 0: a producer clears the next header's place before it stores a header. A batch stores
+//! its first header last, so one store publishes all of it.
+//!
+//! ```text
+//!    head                         tail
+//!     | hdr msg | hdr msg | hdr msg | 0 ...
+//!
+//!   writing --clear next--> --header.store(Release)--> published --tail.store--> settled
+//!      dies: never sent                                 dies: sent; the successor walks to the 0
+//! ```
+//!
+//! Each side keeps its own position and what it last saw of the other's, after rtrb and `FastForward`.
+
+use crate::{
+    ring::{
+        Data, OutOfBounds,
+        record::{self, Kind},
+    },
+    sync::{AtomicU64, Ordering},
+};
+
+/// Where the ring is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ring<'a> {
+    /// Where the producer's successor starts to look for its place. Producer writes.
+    pub(crate) tail: &'a AtomicU64,
+    /// Everything before it is finished. Consumer writes.
+    pub(crate) head: &'a AtomicU64,
+    /// The records.
+    pub(crate) data: Data<'a>,
+}
+
+impl From<OutOfBounds> for Stuck {
+    fn from(_: OutOfBounds) -> Self {
+        Self::Corrupt
+    }
+}
+
+/// Why nothing moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stuck {
+    /// No room, or no message.
+    NotNow,
+    /// The bytes are not what a producer writes.
+    Corrupt,
+}
+
+/// The producer's own state.
+#[derive(Debug, Default)]
+pub(crate) struct Producer {
+    tail: u64,
+    /// The consumer had finished everything before here.
+    head: u64,
+    /// A header that is not stored yet, and where: the first of a batch.
+    first: Option<(u64, u64)>,
+    /// Filler before the reserved message, and its length.
+    reserved: Option<(usize, usize)>,
+}
+
+impl Producer {
+    /// Goes on where the last producer stopped, wherever it died.
+    pub(crate) fn resume(ring: Ring<'_>) -> Result<Self, Stuck> {
+        // ORDERING: Acquire; pairs with the Release in `publish`.
+        let mut tail = ring.tail.load(Ordering::Acquire) & !7;
+        // ORDERING: Acquire; pairs with the Release in `finish`.
+        let head = ring.head.load(Ordering::Acquire);
+        // Whoever published without settling the tail is dead; bounded by the ring, whatever the headers say.
+        while tail.wrapping_sub(head) <= ring.data.capacity() as u64 {
+            // ORDERING: Acquire; pairs with the Release in `publish`.
+            let word = ring.data.word(tail)?.load(Ordering::Acquire);
+            if word == 0 {
+                // ORDERING: Release; as in `publish`.
+                ring.tail.store(tail, Ordering::Release);
+                return Ok(Self {
+                    tail,
+                    head,
+                    ..Self::default()
+                });
+            }
+            let (_, len) = record::parse(word, ring.data.place(tail).1)?;
+            tail = tail.wrapping_add(record::size(len) as u64);
+        }
+        Err(Stuck::Corrupt)
+    }
+
+    /// Takes room for a message of `len` bytes, filler before it, and the next header behind it.
+    #[inline]
+    pub(crate) fn reserve(&mut self, ring: Ring<'_>, len: usize) -> Result<(), Stuck> {
+        let size = record::size(len);
+        let (_, left) = ring.data.place(self.tail);
+        let pad = if size > left { left } else { 0 };
+        let end = self.tail.wrapping_add((pad + size + record::HEADER) as u64);
+        let capacity = ring.data.capacity() as u64;
+        if end.wrapping_sub(self.head) > capacity {
+            // ORDERING: Acquire; pairs with the Release in `finish`: what is before the head may be overwritten.
+            let head = ring.head.load(Ordering::Acquire);
+            if self.tail.wrapping_sub(head) > capacity {
+                return Err(Stuck::Corrupt);
+            }
+            self.head = head;
+            if end.wrapping_sub(head) > capacity {
+                return Err(Stuck::NotNow);
+            }
+        }
+        self.reserved = Some((pad, len));
+        Ok(())
+    }
+
+    /// The reserved message.
+    #[inline]
+    pub(crate) fn reserved<'a>(&'a mut self, ring: Ring<'a>) -> &'a mut [u8] {
+        let Some((pad, len)) = self.reserved else {
+            return &mut [];
+        };
+        let start = self.tail.wrapping_add((pad + record::HEADER) as u64);
+        match ring.data.range(start, len) {
+            // SAFETY: by R1, R2 and R4.
+            Ok(place) => unsafe { std::slice::from_raw_parts_mut(place.as_ptr(), len) },
+            Err(OutOfBounds) => &mut [],
+        }
+    }
+
+    /// How long the reserved message is.
+    pub(crate) fn reserved_len(&self) -> Option<usize> {
+        self.reserved.map(|(_, len)| len)
+    }
+
+    /// Gives the reservation back.
+    #[inline]
+    pub(crate) fn abort(&mut self) {
+        self.reserved = None;
+    }
+
+    /// Copies `message` into the reservation.
+    #[inline]
+    pub(crate) fn copy(&self, ring: Ring<'_>, message: &[u8]) -> Result<(), Stuck> {
+        let pad = self.reserved.map_or(0, |(pad, _)| pad);
+        let start = self.tail.wrapping_add((pad + record::HEADER) as u64);
+        Ok(ring.data.write(start, message)?)
+    }
+
+    /// Adds the first `len` bytes of the reservation to the batch.
+    #[inline]
+    pub(crate) fn add(&mut self, ring: Ring<'_>, len: usize) -> Result<(), Stuck> {
+        let Some((pad, _)) = self.reserved.take() else {
+            return Ok(());
+        };
+        if pad > 0 {
+            self.store_header(ring, record::header(Kind::Padding, pad - record::HEADER))?;
+            self.tail = self.tail.wrapping_add(pad as u64);
+        }
+        self.store_header(ring, record::header(Kind::Message, len))?;
+        self.tail = self.tail.wrapping_add(record::size(len) as u64);
+        Ok(())
+    }
+
+    #[inline]
+    fn store_header(&mut self, ring: Ring<'_>, word: u64) -> Result<(), Stuck> {
+        if self.first.is_none() {
+            self.first = Some((self.tail, word));
+        } else {
+            // ORDERING: Relaxed; published by the first header of the batch.
+            ring.data.word(self.tail)?.store(word, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Publishes the batch.
+    #[inline]
+    pub(crate) fn publish(&mut self, ring: Ring<'_>) -> Result<(), Stuck> {
+        let Some((at, word)) = self.first.take() else {
+            return Ok(());
+        };
+        // ORDERING: Relaxed; comes before the header that follows, which a consumer passes first.
+        ring.data.word(self.tail)?.store(0, Ordering::Relaxed);
+        // ORDERING: Release; pairs with the Acquire in `peek` and `resume`: who sees the header sees the messages and the 0 behind.
+        ring.data.word(at)?.store(word, Ordering::Release);
+        // ORDERING: Release; pairs with the Acquire in `resume`. Costs nothing more than Relaxed here.
+        ring.tail.store(self.tail, Ordering::Release);
+        Ok(())
+    }
+}
+
+/// The consumer's own state.
+#[derive(Debug, Default)]
+pub(crate) struct Consumer {
+    head: u64,
+    /// The length of the message at the head, once it was looked at.
+    peeked: Option<usize>,
+}
+
+impl Consumer {
+    /// Goes on where the last consumer stopped: what it had not finished is received again.
+    pub(crate) fn resume(ring: Ring<'_>) -> Self {
+        // ORDERING: Acquire; pairs with the Release in `finish` of the consumer before.
+        let head = ring.head.load(Ordering::Acquire) & !7;
+        Self { head, peeked: None }
+    }
+
+    /// Finds the next message.
+    #[inline]
+    pub(crate) fn peek(&mut self, ring: Ring<'_>) -> Result<usize, Stuck> {
+        if let Some(len) = self.peeked {
+            return Ok(len);
+        }
+        loop {
+            // ORDERING: Acquire; pairs with the Release in `publish`.
+            let word = ring.data.word(self.head)?.load(Ordering::Acquire);
+            if word == 0 {
+                return Err(Stuck::NotNow);
+            }
+            let (kind, len) = record::parse(word, ring.data.place(self.head).1)?;
+            if kind == Kind::Message {
+                self.peeked = Some(len);
+                return Ok(len);
+            }
+            self.head = self.head.wrapping_add(record::size(len) as u64);
+        }
+    }
+
+    /// The message that was found.
+    #[inline]
+    pub(crate) fn peeked<'a>(&'a self, ring: Ring<'a>) -> &'a [u8] {
+        let Some(len) = self.peeked else {
+            return &[];
+        };
+        let start = self.head.wrapping_add(record::HEADER as u64);
+        match ring.data.range(start, len) {
+            // SAFETY: by R1, R2 and R4.
+            Ok(place) => unsafe { std::slice::from_raw_parts(place.as_ptr(), len) },
+            Err(OutOfBounds) => &[],
+        }
+    }
+
+    /// Steps behind the message that was found, without giving its room back yet.
+    #[inline]
+    pub(crate) fn step(&mut self) {
+        if let Some(len) = self.peeked.take() {
+            self.head = self.head.wrapping_add(record::size(len) as u64);
+        }
+    }
+
+    /// Gives back the room of everything before the head.
+    #[inline]
+    pub(crate) fn finish(&self, ring: Ring<'_>) {
+        // ORDERING: Release; pairs with the Acquire in `Producer::reserve`.
+        ring.head.store(self.head, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ptr::NonNull;
+
+    struct Memory {
+        words: Vec<u64>,
+        tail: AtomicU64,
+        head: AtomicU64,
+    }
+
+    impl Memory {
+        /// Positions start at `at`.
+        fn new(capacity: usize, at: u64) -> Self {
+            Self {
+                words: vec![0; capacity / 8],
+                tail: AtomicU64::new(at),
+                head: AtomicU64::new(at),
+            }
+        }
+
+        fn ring(&mut self) -> Ring<'_> {
+            let capacity = size_of_val(self.words.as_slice());
+            let start = NonNull::from(self.words.as_mut_slice()).cast();
+            // SAFETY: R1 holds as long as `self` is borrowed.
+            let data = unsafe { Data::new(start, capacity) };
+            Ring {
+                tail: &self.tail,
+                head: &self.head,
+                data,
+            }
+        }
+    }
+
+    fn push(producer: &mut Producer, ring: Ring<'_>, message: &[u8]) -> Result<(), Stuck> {
+        producer.reserve(ring, message.len())?;
+        producer.copy(ring, message)?;
+        producer.add(ring, message.len())?;
+        producer.publish(ring)
+    }
+
+    fn pop(consumer: &mut Consumer, ring: Ring<'_>) -> Result<Vec<u8>, Stuck> {
+        consumer.peek(ring)?;
+        let message = consumer.peeked(ring).to_vec();
+        consumer.step();
+        consumer.finish(ring);
+        Ok(message)
+    }
+
+    #[test]
+    fn every_length_passes_at_every_place_also_where_positions_wrap() {
+        for start in [0, u64::MAX - 1023, (1 << 32) - 512] {
+            let mut memory = Memory::new(256, start & !255);
+            let ring = memory.ring();
+            let mut producer = Producer::resume(ring).expect("sound");
+            let mut consumer = Consumer::resume(ring);
+            for round in 0..2000_usize {
+                let message = vec![u8::try_from(round % 251).expect("small"); round % 105];
+                push(&mut producer, ring, &message).expect("an empty ring has room");
+                assert_eq!(pop(&mut consumer, ring), Ok(message));
+                assert_eq!(pop(&mut consumer, ring), Err(Stuck::NotNow));
+            }
+        }
+    }
+
+    #[test]
+    fn a_batch_is_invisible_until_it_is_published() {
+        let mut memory = Memory::new(256, 0);
+        let ring = memory.ring();
+        let mut producer = Producer::resume(ring).expect("sound");
+        let mut consumer = Consumer::resume(ring);
+        for message in [b"one", b"two"] {
+            producer.reserve(ring, 3).expect("room");
+            producer.copy(ring, message).expect("fits");
+            producer.add(ring, 3).expect("fits");
+            assert_eq!(pop(&mut consumer, ring), Err(Stuck::NotNow));
+        }
+        producer.publish(ring).expect("fits");
+        assert_eq!(pop(&mut consumer, ring).as_deref(), Ok(&b"one"[..]));
+        assert_eq!(pop(&mut consumer, ring).as_deref(), Ok(&b"two"[..]));
+    }
+
+    #[test]
+    fn a_successor_finds_what_was_published_and_not_what_was_not() {
+        let mut memory = Memory::new(256, 0);
+        let ring = memory.ring();
+        let mut producer = Producer::resume(ring).expect("sound");
+        push(&mut producer, ring, b"sent").expect("room");
+        // Died between the header and the tail.
+        ring.tail.store(0, Ordering::Relaxed);
+        let mut successor = Producer::resume(ring).expect("sound");
+        successor.reserve(ring, 4).expect("room");
+        successor.copy(ring, b"lost").expect("fits");
+        // Died before the header.
+        let mut third = Producer::resume(ring).expect("sound");
+        push(&mut third, ring, b"next").expect("room");
+        let mut consumer = Consumer::resume(ring);
+        consumer.peek(ring).expect("there");
+        // Died before it finished.
+        let mut consumer = Consumer::resume(ring);
+        assert_eq!(pop(&mut consumer, ring).as_deref(), Ok(&b"sent"[..]));
+        assert_eq!(pop(&mut consumer, ring).as_deref(), Ok(&b"next"[..]));
+        assert_eq!(pop(&mut consumer, ring), Err(Stuck::NotNow));
+    }
+
+    #[test]
+    fn nonsense_is_corrupt_and_never_out_of_bounds() {
+        for word in [
+            1,
+            u64::MAX,
+            record::header(Kind::Message, 1 << 20),
+            0x4d << 32 | 249,
+        ] {
+            let mut memory = Memory::new(256, 0);
+            memory.words[0] = word;
+            let ring = memory.ring();
+            assert_eq!(Consumer::resume(ring).peek(ring), Err(Stuck::Corrupt));
+            assert_eq!(Producer::resume(ring).map(drop), Err(Stuck::Corrupt));
+        }
+    }
+}

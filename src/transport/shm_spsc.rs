@@ -1,0 +1,396 @@
+//! `shm+spsc:` (also `shm:`) a lock-free ring in shared memory: one sender, one receiver, lent in place.
+
+use std::{ffi::OsString, io};
+
+use crate::{
+    Address, AddressError, Capabilities, Channel, Deadline, Depth, End, Endpoint, Key, Limits,
+    OpenError, OpenErrorKind, Receiver, RecvError, SendError, Sender, Transport,
+    ring::spsc::{Consumer, Producer, Ring, Stuck},
+    shm::segment::Segment,
+    sync::Ordering,
+    transport::family::{
+        member::{Member, Seat, endpoint_by_member},
+        ring_options::{self, RingKind, RingOptions, ring_builder, ring_channel},
+    },
+};
+
+/// How many messages a receiver finishes before it gives their room back, in [`Receiver::drain_by`].
+const BATCH: usize = 64;
+/// The alignment of messages.
+const ALIGN: usize = 8;
+
+/// A lock-free ring in shared memory for one sender and one receiver.
+///
+/// Messages of any length are written and read where they lie. A short message and the news of it share a
+/// cache line. While data flows there is no system call and no fence.
+///
+/// # Crash behaviour
+/// A sender that dies has sent a message or has not. Another may take its place and goes on behind the
+/// last message; a receiver's successor gets again what was not finished. Who sleeps learns of a death within 20 ms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShmSpsc {
+    options: RingOptions,
+}
+
+impl ShmSpsc {
+    /// A channel with this name, or without one if it is empty.
+    #[must_use]
+    pub fn new(name: impl Into<OsString>) -> Self {
+        Self {
+            options: RingOptions::new(name.into()),
+        }
+    }
+
+    ring_builder!();
+
+    #[expect(clippy::unused_self, reason = "what ring_channel asks for")]
+    fn kind(&self) -> RingKind<'static> {
+        RingKind {
+            kind: 3,
+            lock: 0,
+            exclusive: |_| true,
+            prepare: &|_| Ok(()),
+        }
+    }
+}
+
+impl TryFrom<&Address> for ShmSpsc {
+    type Error = AddressError;
+
+    fn try_from(address: &Address) -> Result<Self, AddressError> {
+        address.check(Self::SCHEME, Self::KEYS)?;
+        Ok(Self {
+            options: RingOptions::read(address)?,
+        })
+    }
+}
+
+impl Transport for ShmSpsc {
+    const SCHEME: &'static str = "shm+spsc";
+    const ALIASES: &'static [&'static str] = &["shm"];
+    const SUMMARY: &'static str = "lock-free ring in shared memory, one sender and one receiver";
+    const KEYS: &'static [Key] = &[
+        ring_options::CAPACITY,
+        ring_options::MAX_MESSAGE,
+        ring_options::WAIT,
+    ];
+    const VARIANTS: &'static [&'static str] = &["", "wait=park"];
+
+    fn example_name(unique: &str) -> Option<String> {
+        Some(unique.to_owned())
+    }
+}
+
+impl Channel for ShmSpsc {
+    ring_channel!(SpscSender, SpscReceiver);
+
+    fn address(&self) -> Address {
+        self.options.address(Self::SCHEME)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            anonymous: true,
+            named: true,
+            zero_copy_send: true,
+            zero_copy_recv: true,
+            ..Capabilities::LEAST
+        }
+    }
+}
+
+#[inline]
+fn ring(segment: &Segment) -> Ring<'_> {
+    let header = segment.header();
+    Ring {
+        tail: &header.producer.cursor,
+        head: &header.consumer.cursor,
+        data: segment.data(),
+    }
+}
+
+fn limits(segment: &Segment) -> Limits {
+    Limits::new(segment.max_message(), segment.data().capacity(), ALIGN)
+}
+
+fn depth(segment: &Segment) -> Depth {
+    let ring = ring(segment);
+    // ORDERING: Relaxed, twice; a snapshot for people.
+    let head = ring.head.load(Ordering::Relaxed);
+    let tail = ring.tail.load(Ordering::Relaxed);
+    // The two were not read at the same moment.
+    let used = tail.wrapping_sub(head).min(ring.data.capacity() as u64);
+    Depth::of_bytes(usize::try_from(used).unwrap_or(0))
+}
+
+/// The sending end of a [`ShmSpsc`].
+#[derive(Debug)]
+pub struct SpscSender {
+    member: Member,
+    max_message: usize,
+    producer: Producer,
+}
+
+impl SpscSender {
+    fn new(channel: &ShmSpsc, segment: Segment) -> Result<Self, OpenError> {
+        let producer = Producer::resume(ring(&segment))
+            .map_err(|_| OpenError::new(channel.address(), OpenErrorKind::Corrupt))?;
+        Ok(Self {
+            max_message: segment.max_message(),
+            member: Member::new(
+                segment,
+                End::Sender,
+                channel.address(),
+                channel.options.wait,
+            ),
+            producer,
+        })
+    }
+
+    /// Reserves room, waiting for it.
+    #[inline]
+    fn take_room(&mut self, len: usize, deadline: Deadline) -> Result<(), SendError> {
+        self.producer.abort();
+        let max = self.max_message;
+        if len > max {
+            return Err(SendError::TooLarge { max });
+        }
+        let producer = &mut self.producer;
+        let found = self.member.wait(deadline, |seat, look| {
+            if seat.is_alone(look) {
+                return Some(Err(SendError::Disconnected));
+            }
+            match producer.reserve(ring(seat.segment()), len) {
+                Ok(()) => Some(Ok(())),
+                Err(Stuck::NotNow) => None,
+                Err(Stuck::Corrupt) => Some(Err(SendError::Poisoned)),
+            }
+        });
+        found.unwrap_or(Err(SendError::Full))
+    }
+
+    /// Publishes what was added, and wakes the receiver.
+    #[inline]
+    fn publish(&mut self) -> Result<(), SendError> {
+        let segment = self.member.segment();
+        self.producer
+            .publish(ring(segment))
+            .map_err(|_| SendError::Poisoned)?;
+        segment.header().items().notify();
+        Ok(())
+    }
+
+    /// Adds a message for which there is room.
+    #[inline]
+    fn add(&mut self, message: &[u8]) -> Result<(), SendError> {
+        let ring = ring(self.member.segment());
+        let copied = self.producer.copy(ring, message);
+        let added = copied.and_then(|()| self.producer.add(ring, message.len()));
+        added.map_err(|_| SendError::Poisoned)
+    }
+}
+
+impl Endpoint for SpscSender {
+    endpoint_by_member!();
+
+    fn limits(&self) -> Limits {
+        limits(self.member.segment())
+    }
+
+    fn depth(&self) -> io::Result<Depth> {
+        Ok(depth(self.member.segment()))
+    }
+}
+
+impl Sender for SpscSender {
+    #[inline]
+    fn reserve(&mut self, len: usize, deadline: Deadline) -> Result<&mut [u8], SendError> {
+        self.take_room(len, deadline)?;
+        Ok(self.producer.reserved(ring(self.member.segment())))
+    }
+
+    #[inline]
+    fn reserved(&mut self) -> &mut [u8] {
+        self.producer.reserved(ring(self.member.segment()))
+    }
+
+    #[inline]
+    fn commit(&mut self, len: usize) -> Result<(), SendError> {
+        match self.producer.reserved_len() {
+            Some(max) if len <= max => {}
+            other => {
+                return Err(SendError::TooLarge {
+                    max: other.unwrap_or(0),
+                });
+            }
+        }
+        let ring = ring(self.member.segment());
+        self.producer
+            .add(ring, len)
+            .map_err(|_| SendError::Poisoned)?;
+        self.publish()
+    }
+
+    #[inline]
+    fn abort(&mut self) {
+        self.producer.abort();
+    }
+
+    #[inline]
+    fn send_by(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
+        self.take_room(message.len(), deadline)?;
+        self.add(message)?;
+        self.publish()
+    }
+
+    /// Publishes once for as many as there is room for.
+    fn send_batch_by(
+        &mut self,
+        messages: &[&[u8]],
+        deadline: Deadline,
+    ) -> Result<usize, SendError> {
+        let mut sent = 0;
+        while let Some(first) = messages.get(sent) {
+            match self.take_room(first.len(), deadline) {
+                Ok(()) => self.add(first)?,
+                Err(error) if sent == 0 => return Err(error),
+                Err(_) => return Ok(sent),
+            }
+            let mut added = 1;
+            for message in messages.iter().skip(sent + 1) {
+                let ring = ring(self.member.segment());
+                let fits = message.len() <= self.max_message;
+                if !fits || self.producer.reserve(ring, message.len()).is_err() {
+                    break;
+                }
+                self.add(message)?;
+                added += 1;
+            }
+            self.publish()?;
+            sent += added;
+        }
+        Ok(sent)
+    }
+}
+
+/// The receiving end of a [`ShmSpsc`].
+#[derive(Debug)]
+pub struct SpscReceiver {
+    member: Member,
+    consumer: Consumer,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "what ring_channel asks for")]
+impl SpscReceiver {
+    fn new(channel: &ShmSpsc, segment: Segment) -> Result<Self, OpenError> {
+        Ok(Self {
+            consumer: Consumer::resume(ring(&segment)),
+            member: Member::new(
+                segment,
+                End::Receiver,
+                channel.address(),
+                channel.options.wait,
+            ),
+        })
+    }
+}
+
+impl SpscReceiver {
+    /// Finds the next message, waiting for it.
+    #[inline]
+    fn find(&mut self, deadline: Deadline) -> Result<usize, RecvError> {
+        let consumer = &mut self.consumer;
+        let found = self.member.wait(deadline, |seat, look| {
+            match consumer.peek(ring(seat.segment())) {
+                Ok(len) => Some(Ok(len)),
+                Err(Stuck::NotNow) => last_look(consumer, seat, seat.is_alone(look)),
+                Err(Stuck::Corrupt) => Some(Err(RecvError::Corrupt)),
+            }
+        });
+        found.unwrap_or(Err(RecvError::Empty))
+    }
+
+    /// Gives back the room of what was stepped over, and wakes the sender.
+    #[inline]
+    fn finish(&self) {
+        let segment = self.member.segment();
+        self.consumer.finish(ring(segment));
+        segment.header().room().notify();
+    }
+}
+
+/// A sender that is gone has sent all that it will: so whether there is a message is asked once more, after that.
+#[inline]
+fn last_look(
+    consumer: &mut Consumer,
+    seat: &Seat,
+    alone: bool,
+) -> Option<Result<usize, RecvError>> {
+    if !alone {
+        return None;
+    }
+    Some(match consumer.peek(ring(seat.segment())) {
+        Ok(len) => Ok(len),
+        Err(Stuck::NotNow) => Err(RecvError::Disconnected),
+        Err(Stuck::Corrupt) => Err(RecvError::Corrupt),
+    })
+}
+
+impl Endpoint for SpscReceiver {
+    endpoint_by_member!();
+
+    fn limits(&self) -> Limits {
+        limits(self.member.segment())
+    }
+
+    fn depth(&self) -> io::Result<Depth> {
+        Ok(depth(self.member.segment()))
+    }
+}
+
+impl Receiver for SpscReceiver {
+    #[inline]
+    fn peek(&mut self, deadline: Deadline) -> Result<&[u8], RecvError> {
+        self.find(deadline)?;
+        Ok(self.consumer.peeked(ring(self.member.segment())))
+    }
+
+    #[inline]
+    fn peeked(&self) -> &[u8] {
+        self.consumer.peeked(ring(self.member.segment()))
+    }
+
+    #[inline]
+    fn consume(&mut self) {
+        self.consumer.step();
+        self.finish();
+    }
+
+    /// Gives room back, and wakes the sender, once for many messages.
+    #[inline]
+    fn drain_by(
+        &mut self,
+        max: usize,
+        deadline: Deadline,
+        each: &mut dyn FnMut(&[u8]),
+    ) -> Result<usize, RecvError> {
+        if max == 0 {
+            return Ok(0);
+        }
+        self.find(deadline)?;
+        let mut drained = 0;
+        loop {
+            let ring = ring(self.member.segment());
+            each(self.consumer.peeked(ring));
+            self.consumer.step();
+            drained += 1;
+            if drained % BATCH == 0 {
+                self.finish();
+            }
+            if drained == max || self.consumer.peek(ring).is_err() {
+                self.finish();
+                return Ok(drained);
+            }
+        }
+    }
+}
