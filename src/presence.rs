@@ -24,6 +24,8 @@ use crate::{Deadline, End};
 
 /// Where the bytes of the ends start, far behind any data.
 const ENDS: i64 = 1 << 45;
+/// Where the bytes of the numbers start.
+const NUMBERS: i64 = ENDS + (1 << 20);
 /// Bytes for each end and for each type: the first is shared by those who may read the object, the others
 /// are taken singly by those who may only write it, since their kind of lock excludes.
 const PLACES: i64 = 1 << 12;
@@ -106,6 +108,24 @@ pub(crate) fn has(fd: impl AsFd, end: End) -> io::Result<bool> {
 /// Whether another description is an open end of any kind.
 pub(crate) fn has_any(fd: impl AsFd) -> io::Result<bool> {
     Ok(held(fd, ENDS, 2 * PLACES)?.is_some())
+}
+
+/// Takes the first number below `end` that no other description has.
+pub(crate) fn take_number(fd: impl AsFd, end: u16) -> io::Result<u16> {
+    for number in 0..end {
+        let wanted = lock(libc::F_WRLCK, NUMBERS + i64::from(number), 1);
+        match fcntl(&fd, FcntlArg::F_OFD_SETLK(&wanted)) {
+            Ok(_) => return Ok(number),
+            Err(Errno::EAGAIN | Errno::EACCES) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Errno::EUSERS.into())
+}
+
+/// Whether another description has this number.
+pub(crate) fn has_number(fd: impl AsFd, number: u16) -> io::Result<bool> {
+    Ok(held(fd, NUMBERS + i64::from(number), 1)?.is_some())
 }
 
 /// Something that all open ends must agree on.

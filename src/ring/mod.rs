@@ -20,6 +20,7 @@
 //! ```
 
 pub(crate) mod locked;
+pub(crate) mod mpmc;
 pub(crate) mod record;
 pub(crate) mod spsc;
 
@@ -35,11 +36,18 @@ pub(crate) struct Data<'a> {
     _memory: PhantomData<&'a ()>,
 }
 
+// SAFETY: by R3 and R4; it is an address, and what may be done with it does not depend on the thread.
+unsafe impl Send for Data<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Data<'_> {}
+
 /// An access that would leave the ring, or cross its end: somebody wrote nonsense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OutOfBounds;
 
 impl Data<'_> {
+    /// The bytes from `start`.
+    ///
     /// # Safety
     /// R1 must hold for `'a`.
     pub(crate) const unsafe fn new(start: NonNull<u8>, capacity: usize) -> Self {

@@ -40,6 +40,8 @@ pub(crate) struct Shape {
     pub(crate) flags: u32,
     /// A number of the transport's own: the identifier of a System V queue.
     pub(crate) extra: i64,
+    /// Bytes behind the data: state words.
+    pub(crate) trailer: u64,
 }
 
 /// The first line: constants, and what changes when somebody comes or goes.
@@ -69,7 +71,7 @@ pub(crate) struct Side {
 pub(crate) struct LockLine {
     /// Held by whoever moves this side's cursor.
     pub(crate) mutex: RobustMutex,
-    /// The other side's cursor as last seen under this lock.
+    /// The other side's cursor as last seen under this lock. The producers' is how far the ring is free in `shm+mpmc`.
     pub(crate) seen: AtomicU64,
 }
 
@@ -121,6 +123,7 @@ pub(crate) const FIELDS: &[(&str, usize)] = &[
     ("lock", offset_of!(Header, identity.shape.lock)),
     ("flags", offset_of!(Header, identity.shape.flags)),
     ("extra", offset_of!(Header, identity.shape.extra)),
+    ("trailer", offset_of!(Header, identity.shape.trailer)),
     ("seen", offset_of!(Header, identity.seen)),
     ("changes", offset_of!(Header, identity.changes)),
     ("fences", offset_of!(Header, identity.fences)),

@@ -27,7 +27,7 @@ use crate::{
     presence::Gate,
     ring::Data,
     shm::layout::{DATA, Header, LAYOUT, MAGIC, RECEIVER_SEEN, SENDER_SEEN, Shape},
-    sync::Ordering,
+    sync::{AtomicU64, Ordering},
     sys::membarrier,
 };
 
@@ -97,6 +97,12 @@ pub(crate) fn file_name(kind: &str, name: &OsStr) -> Result<String, &'static str
         return Err("the name is too long; 240 bytes are the most");
     }
     Ok(file)
+}
+
+/// How long a segment of this shape is.
+fn total(shape: &Shape) -> u64 {
+    let data = shape.capacity.saturating_add(shape.trailer);
+    data.saturating_add(DATA as u64)
 }
 
 fn path(name: &str) -> PathBuf {
@@ -316,6 +322,17 @@ impl Segment {
         unsafe { Data::new(start, capacity) }
     }
 
+    /// The words behind the data.
+    #[inline]
+    pub(crate) fn trailer(&self) -> &[AtomicU64] {
+        let start = usize::try_from(self.shape.capacity).unwrap_or(0) + DATA;
+        let words = usize::try_from(self.shape.trailer / 8).unwrap_or(0);
+        // SAFETY: by M1; `read_shape` and `build` saw that the segment is that long.
+        let start = unsafe { self.base.add(start) };
+        // SAFETY: by M1 and M3; 1024 and the capacity, which is a power of two or 0, keep the alignment. Atomics by M2.
+        unsafe { std::slice::from_raw_parts(start.as_ptr().cast(), words) }
+    }
+
     /// The descriptor that holds the place among the open ends.
     pub(crate) fn fd(&self) -> io::Result<BorrowedFd<'_>> {
         let fd = self.fd.as_ref().ok_or(io::ErrorKind::NotConnected)?;
@@ -491,7 +508,15 @@ fn raw_shape(file: &File) -> io::Result<Shape> {
 
     let mut words = [0_u64; size_of::<Shape>() / 8];
     file.read_exact_at(bytemuck::cast_slice_mut(&mut words), 0)?;
-    let [magic, kind_layout, capacity, max_message, flags_lock, extra] = words;
+    let [
+        magic,
+        kind_layout,
+        capacity,
+        max_message,
+        flags_lock,
+        extra,
+        trailer,
+    ] = words;
     let low = |word: u64| u32::try_from(word & u64::from(u32::MAX)).unwrap_or_default();
     Ok(Shape {
         magic,
@@ -502,6 +527,7 @@ fn raw_shape(file: &File) -> io::Result<Shape> {
         lock: low(flags_lock),
         flags: low(flags_lock >> 32),
         extra: extra.cast_signed(),
+        trailer,
     })
 }
 
@@ -518,7 +544,7 @@ fn read_shape(file: &File, plan: &Plan<'_>) -> Result<Shape, OpenError> {
     }
     agree("layout", LAYOUT.into(), shape.layout.into(), plan)?;
     let sound = shape.capacity == 0 || shape.capacity.is_power_of_two();
-    let fits = shape.capacity.checked_add(DATA as u64) == Some(len);
+    let fits = shape.capacity <= len && total(&shape) == len && shape.trailer % 8 == 0;
     let reachable = shape.max_message <= shape.capacity || shape.capacity == 0;
     if !(sound && fits && reachable) {
         return Err(foreign());
@@ -528,7 +554,7 @@ fn read_shape(file: &File, plan: &Plan<'_>) -> Result<Shape, OpenError> {
 
 /// Reserves the space and writes the header of a segment that nobody else can reach.
 fn build(file: &File, plan: &Plan<'_>) -> Result<Shape, OpenError> {
-    let len = plan.shape.capacity + DATA as u64;
+    let len = total(&plan.shape);
     let no_space = || OpenErrorKind::NoSpace { needed: len };
     let reserve = i64::try_from(len).map_err(|_| plan.error(no_space()))?;
     // Reserved now, so that a full /dev/shm is an error here and not a SIGBUS later.
@@ -561,9 +587,8 @@ fn build(file: &File, plan: &Plan<'_>) -> Result<Shape, OpenError> {
 }
 
 fn map(file: &File, shape: &Shape, plan: &Plan<'_>) -> Result<Mapping, OpenError> {
-    let len = usize::try_from(shape.capacity).unwrap_or(usize::MAX);
     let map = MmapOptions::new()
-        .len(len.saturating_add(DATA))
+        .len(usize::try_from(total(shape)).unwrap_or(usize::MAX))
         .map_raw(file)
         .map_err(|e| plan.os(e))?;
     Ok(Mapping::Anonymous(map))
@@ -575,7 +600,7 @@ fn open_by_name(name: &str, shape: &Shape, plan: &Plan<'_>) -> Result<Mapping, O
         .open()
         .map_err(|e| plan.os(io::Error::other(e)))?;
     // shared_memory ignores a size that one asks for: look at what it found.
-    if map.len() as u64 != shape.capacity + DATA as u64 {
+    if map.len() as u64 != total(shape) {
         return Err(plan.error(OpenErrorKind::Refused("the object changed its size")));
     }
     Ok(Mapping::Named(map))

@@ -12,6 +12,7 @@ pub(crate) mod family;
 mod fifo;
 mod pipe;
 mod shm_locked;
+mod shm_mpmc;
 mod shm_spsc;
 mod sysv;
 
@@ -22,6 +23,7 @@ pub use family::{
 pub use fifo::Fifo;
 pub use pipe::Pipe;
 pub use shm_locked::{LockChoice, LockedReceiver, LockedSender, ShmLocked};
+pub use shm_mpmc::{MpmcReceiver, MpmcSender, ShmMpmc};
 pub use shm_spsc::{ShmSpsc, SpscReceiver, SpscSender};
 pub use sysv::{Select, Sysv, SysvReceiver, SysvSender};
 
@@ -34,4 +36,5 @@ pub(crate) const BUILTIN: &[Driver] = &[
     Driver::of::<Sysv>(),
     Driver::of::<ShmLocked>(),
     Driver::of::<ShmSpsc>(),
+    Driver::of::<ShmMpmc>(),
 ];

@@ -66,7 +66,7 @@ impl ShmLocked {
     #[must_use]
     pub fn new(name: impl Into<OsString>) -> Self {
         Self {
-            options: RingOptions::new(name.into()),
+            options: RingOptions::new(name.into(), ring_options::MOST),
             lock: LockChoice::Robust,
         }
     }
@@ -86,12 +86,14 @@ impl ShmLocked {
                 kind: 1,
                 lock: 0,
                 exclusive: |_| false,
+                trailer: |_| 0,
                 prepare: &|header| LockChoice::Robust.init(header),
             },
             LockChoice::RawSync => RingKind {
                 kind: 1,
                 lock: 1,
                 exclusive: |_| false,
+                trailer: |_| 0,
                 prepare: &|header| LockChoice::RawSync.init(header),
             },
         }
@@ -118,7 +120,7 @@ impl TryFrom<&Address> for ShmLocked {
             _ => None,
         })?;
         Ok(Self {
-            options: RingOptions::read(address)?,
+            options: RingOptions::read(address, ring_options::MOST)?,
             lock: lock.unwrap_or_default(),
         })
     }

@@ -37,7 +37,7 @@ impl ShmSpsc {
     #[must_use]
     pub fn new(name: impl Into<OsString>) -> Self {
         Self {
-            options: RingOptions::new(name.into()),
+            options: RingOptions::new(name.into(), ring_options::MOST),
         }
     }
 
@@ -49,6 +49,7 @@ impl ShmSpsc {
             kind: 3,
             lock: 0,
             exclusive: |_| true,
+            trailer: |_| 0,
             prepare: &|_| Ok(()),
         }
     }
@@ -60,7 +61,7 @@ impl TryFrom<&Address> for ShmSpsc {
     fn try_from(address: &Address) -> Result<Self, AddressError> {
         address.check(Self::SCHEME, Self::KEYS)?;
         Ok(Self {
-            options: RingOptions::read(address)?,
+            options: RingOptions::read(address, ring_options::MOST)?,
         })
     }
 }

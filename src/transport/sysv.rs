@@ -256,6 +256,7 @@ impl Sysv {
                 lock: 0,
                 flags,
                 extra: 0,
+                trailer: 0,
             },
             explicit: false,
             exclusive: |_| false,

@@ -12,8 +12,8 @@ use crate::{
     },
 };
 
-/// The most that can be asked for.
-const MOST: usize = 1 << 40;
+/// The most that can be asked for, unless the ring says less.
+pub(crate) const MOST: usize = 1 << 40;
 
 /// The key that sets the size of a ring.
 pub(crate) const CAPACITY: Key = Key {
@@ -48,6 +48,8 @@ pub(crate) struct RingOptions {
     pub(crate) max_message: Option<usize>,
     /// Of this end.
     pub(crate) wait: WaitStrategy,
+    /// The largest capacity that the transport has.
+    most: usize,
 }
 
 /// What tells the segments of one transport from those of others.
@@ -58,28 +60,32 @@ pub(crate) struct RingKind<'a> {
     pub(crate) lock: u32,
     /// Which ends take one handle only.
     pub(crate) exclusive: fn(End) -> bool,
+    /// How many bytes are wanted behind so many bytes of data.
+    pub(crate) trailer: fn(u64) -> u64,
     /// Completes a new segment.
     pub(crate) prepare: &'a dyn Fn(&Header) -> io::Result<()>,
 }
 
 impl RingOptions {
     /// A ring with this name, or without one if it is empty.
-    pub(crate) fn new(name: OsString) -> Self {
+    pub(crate) fn new(name: OsString, most: usize) -> Self {
         Self {
             name,
             capacity: None,
             max_message: None,
             wait: WaitStrategy::DEFAULT,
+            most,
         }
     }
 
     /// Reads name and keys, and checks them.
-    pub(crate) fn read(address: &Address) -> Result<Self, AddressError> {
+    pub(crate) fn read(address: &Address, most: usize) -> Result<Self, AddressError> {
         let options = Self {
             name: address.name().to_owned(),
             capacity: address.size("capacity")?,
             max_message: address.size("max_message")?,
             wait: wait(address)?,
+            most,
         };
         if let Err((key, form)) = options.sizes() {
             return Err(address.error_at(key, AddressProblem::BadValue(form)));
@@ -108,7 +114,7 @@ impl RingOptions {
 
     /// Capacity and longest message, or the key that is wrong and what it takes.
     fn sizes(&self) -> Result<(usize, usize), (&'static str, &'static str)> {
-        const CAPACITY_FORM: &str = "a size from 1KiB to 1024GiB, such as 64KiB or 1MiB";
+        const CAPACITY_FORM: &str = "a size from 1KiB, such as 64KiB or 1MiB, up to what the transport has (shm+mpmc: 64MiB, others: 1024GiB)";
         const MESSAGE_FORM: &str = "a size up to half of the capacity, and 2GiB";
 
         let wanted = match (self.capacity, self.max_message) {
@@ -119,7 +125,7 @@ impl RingOptions {
                 .max(DEFAULT_CAPACITY),
             (None, None) => DEFAULT_CAPACITY,
         };
-        if !(1 << 10..=MOST).contains(&wanted) {
+        if !(1 << 10..=self.most).contains(&wanted) {
             let key = if self.capacity.is_some() {
                 "capacity"
             } else {
@@ -169,6 +175,7 @@ impl RingOptions {
                 lock: kind.lock,
                 flags: 0,
                 extra: 0,
+                trailer: (kind.trailer)(capacity as u64),
             },
             explicit: self.capacity.is_some() || self.max_message.is_some(),
             exclusive: kind.exclusive,

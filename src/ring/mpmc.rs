@@ -1,0 +1,597 @@
+//! The ring of many producers and many consumers, without a lock, that no death stops.
+//!
+//! The data are slots of 64 bytes; a message takes as many as it needs, next to each other. Beside them is one
+//! state word a slot. A place is claimed by the state word, not by a ticket: the claim names its owner before the tail
+//! moves, and anybody who finds it moves the tail on. So a death leaves no place that nobody owns.
+//!
+//! ```text
+//!   older lap --CAS--> CLAIMED(owner) --CAS--> READY --CAS--> TAKEN(owner) --CAS--> DONE --> next lap
+//!                         | owner dead: anybody             | owner dead: another consumer
+//!                         +-------> DONE (was never sent)   +-------> TAKEN(other) (received again)
+//!
+//!        freed           head             tail
+//!   free   |  taken, done  |  ready, claimed  |  free
+//! ```
+//!
+//! Each word holds the lap (how often the ring was gone round) for which it is valid, and every word of a record, not only the
+//! first, is stamped with the lap before the record can become READY or DONE. So who slept for a lap or more fails its CAS.
+//! The room of DONE records is given back in order, by producers when they need it.
+//!
+//! After Vyukov's bounded queue, with claims by state as in protocols for robust futexes.
+
+use crate::{
+    ring::{Data, OutOfBounds},
+    sync::{AtomicU64, Ordering},
+};
+
+/// Bytes of a slot.
+pub(crate) const SLOT: usize = 64;
+/// The owner that nobody is.
+pub(crate) const NOBODY: u16 = (1 << OWNER_BITS) - 1;
+
+const LEN_BITS: u32 = 27;
+const OWNER_BITS: u32 = 10;
+const PHASE_BITS: u32 = 3;
+const LAP_BITS: u32 = 24;
+
+/// The longest message and the largest ring that the words can tell.
+pub(crate) const MOST: usize = 1 << (LEN_BITS - 1);
+
+/// Where a record is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Not the first slot of a record.
+    Inside,
+    /// A producer writes it.
+    Claimed,
+    /// A message.
+    Ready,
+    /// A consumer reads it.
+    Taken,
+    /// Over, or never was.
+    Done,
+}
+
+/// A state word, taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct State {
+    lap: u32,
+    phase: Phase,
+    owner: u16,
+    len: usize,
+}
+
+impl State {
+    const fn word(self) -> u64 {
+        let phase = match self.phase {
+            Phase::Inside => 1,
+            Phase::Claimed => 2,
+            Phase::Ready => 3,
+            Phase::Taken => 4,
+            Phase::Done => 5,
+        };
+        let word = (self.lap as u64) << PHASE_BITS | phase;
+        let word = word << OWNER_BITS | self.owner as u64;
+        word << LEN_BITS | self.len as u64
+    }
+
+    /// `None` for a word that was never written, or that nobody of us wrote.
+    fn of(word: u64) -> Option<Self> {
+        let field = |shift: u32, bits: u32| word >> shift & ((1 << bits) - 1);
+        let phase = match field(LEN_BITS + OWNER_BITS, PHASE_BITS) {
+            1 => Phase::Inside,
+            2 => Phase::Claimed,
+            3 => Phase::Ready,
+            4 => Phase::Taken,
+            5 => Phase::Done,
+            _ => return None,
+        };
+        Some(Self {
+            lap: u32::try_from(field(LEN_BITS + OWNER_BITS + PHASE_BITS, LAP_BITS)).ok()?,
+            phase,
+            owner: u16::try_from(field(LEN_BITS, OWNER_BITS)).ok()?,
+            len: usize::try_from(field(0, LEN_BITS)).ok()?,
+        })
+    }
+
+    const fn in_phase(self, phase: Phase, owner: u16) -> Self {
+        Self {
+            phase,
+            owner,
+            ..self
+        }
+    }
+
+    const fn slots(self) -> u64 {
+        slots(self.len)
+    }
+}
+
+/// How many slots a message takes; an empty one takes one.
+const fn slots(len: usize) -> u64 {
+    let count = len.div_ceil(SLOT);
+    if count == 0 { 1 } else { count as u64 }
+}
+
+/// Why nothing moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stuck {
+    /// No room, or no message that is ready.
+    NotNow,
+    /// The words are not what we write.
+    Corrupt,
+}
+
+impl From<OutOfBounds> for Stuck {
+    fn from(_: OutOfBounds) -> Self {
+        Self::Corrupt
+    }
+}
+
+/// A message that a consumer has taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Taken {
+    place: u64,
+    state: State,
+}
+
+/// The ring, as everybody sees it. Positions count slots from the ring's birth.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ring<'a> {
+    /// Everything before it is claimed.
+    pub(crate) tail: &'a AtomicU64,
+    /// Everything before it is taken.
+    pub(crate) head: &'a AtomicU64,
+    /// Everything before it is free for the next lap.
+    pub(crate) freed: &'a AtomicU64,
+    /// One word a slot; a power of two of them.
+    pub(crate) states: &'a [AtomicU64],
+    /// The slots.
+    pub(crate) data: Data<'a>,
+}
+
+impl<'a> Ring<'a> {
+    fn count(&self) -> u64 {
+        self.states.len() as u64
+    }
+
+    fn lap(&self, place: u64) -> u32 {
+        let lap = place / self.count().max(1) & ((1 << LAP_BITS) - 1);
+        u32::try_from(lap).unwrap_or_default()
+    }
+
+    #[inline]
+    fn word(&self, place: u64) -> Result<&'a AtomicU64, Stuck> {
+        let at = usize::try_from(place & self.count().wrapping_sub(1)).unwrap_or(usize::MAX);
+        self.states.get(at).ok_or(Stuck::Corrupt)
+    }
+
+    /// The state of the record at `place`, if it has one in this lap.
+    #[inline]
+    fn state(&self, place: u64) -> Result<Option<State>, Stuck> {
+        // ORDERING: Acquire; pairs with the Release of every change of state: who sees READY sees
+        // the message, who sees DONE may overwrite it.
+        let state = State::of(self.word(place)?.load(Ordering::Acquire));
+        Ok(state.filter(|state| state.lap == self.lap(place)))
+    }
+
+    /// Changes a state, if it still is what it was.
+    #[inline]
+    fn change(&self, place: u64, from: u64, to: State) -> Result<bool, Stuck> {
+        // ORDERING: AcqRel; pairs with the Acquire in `state`.
+        let result = self.word(place)?.compare_exchange(
+            from,
+            to.word(),
+            Ordering::AcqRel,
+            Ordering::Relaxed,
+        );
+        Ok(result.is_ok())
+    }
+
+    /// Moves a cursor over a record, for whoever was to do it.
+    #[inline]
+    fn pass(cursor: &AtomicU64, place: u64, slots: u64) {
+        // ORDERING: AcqRel; pairs with the Acquire loads of the cursors. If it fails, somebody else did it.
+        let _ = cursor.compare_exchange(
+            place,
+            place.wrapping_add(slots),
+            Ordering::AcqRel,
+            Ordering::Relaxed,
+        );
+    }
+
+    /// Stamps the words inside a record, before it can become READY or DONE.
+    #[inline]
+    fn stamp(&self, place: u64, state: State) -> Result<(), Stuck> {
+        let inside = state.in_phase(Phase::Inside, NOBODY).word();
+        for slot in 1..state.slots() {
+            // ORDERING: Relaxed; published by the change of the record's state that follows.
+            self.word(place.wrapping_add(slot))?
+                .store(inside, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Sends a message as `me`.
+    #[inline]
+    pub(crate) fn push(&self, me: u16, message: &[u8]) -> Result<(), Stuck> {
+        let wanted = slots(message.len());
+        loop {
+            // ORDERING: Acquire; pairs with `pass`.
+            let place = self.tail.load(Ordering::Acquire);
+            let left = self.count() - (place & self.count().wrapping_sub(1));
+            // What is left before the end of the ring is skipped, if the message does not fit there.
+            let skip = wanted > left;
+            let size = if skip { left } else { wanted };
+            if !self.has_room(place, size)? {
+                return Err(Stuck::NotNow);
+            }
+            // ORDERING: Acquire; as in `state`.
+            let word = self.word(place)?.load(Ordering::Acquire);
+            let lap = self.lap(place);
+            if let Some(state) = State::of(word).filter(|state| state.lap == lap) {
+                Self::pass(self.tail, place, state.slots());
+                continue;
+            }
+            let len = match skip {
+                true => usize::try_from(left).map_err(|_| Stuck::Corrupt)? * SLOT,
+                false => message.len(),
+            };
+            let claim = State {
+                lap,
+                phase: Phase::Claimed,
+                owner: me,
+                len,
+            };
+            if !self.change(place, word, claim)? {
+                continue;
+            }
+            Self::pass(self.tail, place, size);
+            self.stamp(place, claim)?;
+            if skip {
+                self.change(place, claim.word(), claim.in_phase(Phase::Done, NOBODY))?;
+                continue;
+            }
+            self.data.write(place.wrapping_mul(SLOT as u64), message)?;
+            // It fails only if somebody took us for dead, wrongly.
+            let ready = self.change(place, claim.word(), claim.in_phase(Phase::Ready, NOBODY))?;
+            return if ready { Ok(()) } else { Err(Stuck::Corrupt) };
+        }
+    }
+
+    /// Whether `size` slots from `place` are free.
+    #[inline]
+    fn has_room(&self, place: u64, size: u64) -> Result<bool, Stuck> {
+        let end = place.wrapping_add(size);
+        // ORDERING: Acquire; pairs with the AcqRel in `reclaim`: who sees it moved may overwrite what is before it.
+        let freed = self.freed.load(Ordering::Acquire);
+        // A place read long ago may be behind what is free by now; then the claim fails.
+        if end.wrapping_sub(freed) <= self.count() || place.wrapping_sub(freed) > self.count() {
+            return Ok(true);
+        }
+        let freed = self.reclaim()?;
+        Ok(end.wrapping_sub(freed) <= self.count())
+    }
+
+    /// Gives the room of finished records back, and tells how far.
+    pub(crate) fn reclaim(&self) -> Result<u64, Stuck> {
+        // ORDERING: Acquire; pairs with the AcqRel below.
+        let start = self.freed.load(Ordering::Acquire);
+        let mut freed = start;
+        // Bounded: whatever the words say, it goes round once at most.
+        for _ in 0..self.count() {
+            match self.state(freed)? {
+                Some(state) if state.phase == Phase::Done => {
+                    // The head comes first, or it would wait for a lap that is over.
+                    Self::pass(self.head, freed, state.slots());
+                    freed = freed.wrapping_add(state.slots());
+                }
+                _ => break,
+            }
+        }
+        if freed == start {
+            return Ok(start);
+        }
+        // ORDERING: AcqRel; pairs with the Acquire in `has_room`. If it fails, somebody else did it.
+        match self
+            .freed
+            .compare_exchange(start, freed, Ordering::AcqRel, Ordering::Acquire)
+        {
+            Ok(_) => Ok(freed),
+            Err(other) => Ok(other),
+        }
+    }
+
+    /// Takes the next message as `me`.
+    #[inline]
+    pub(crate) fn take(&self, me: u16) -> Result<Taken, Stuck> {
+        loop {
+            // ORDERING: Acquire; pairs with `pass`.
+            let place = self.head.load(Ordering::Acquire);
+            let Some(state) = self.state(place)? else {
+                // ORDERING: Acquire; as above. It moved since: then the state was of a lap that is over.
+                if self.head.load(Ordering::Acquire) != place {
+                    continue;
+                }
+                return Err(Stuck::NotNow);
+            };
+            match state.phase {
+                Phase::Claimed => return Err(Stuck::NotNow),
+                Phase::Ready => {
+                    let taken = state.in_phase(Phase::Taken, me);
+                    if self.change(place, state.word(), taken)? {
+                        Self::pass(self.head, place, state.slots());
+                        return Ok(Taken {
+                            place,
+                            state: taken,
+                        });
+                    }
+                }
+                Phase::Taken | Phase::Done => Self::pass(self.head, place, state.slots()),
+                Phase::Inside => return Err(Stuck::Corrupt),
+            }
+        }
+    }
+
+    /// Where a taken message lies.
+    #[inline]
+    pub(crate) fn message(&self, taken: &Taken) -> &'a [u8] {
+        let start = taken.place.wrapping_mul(SLOT as u64);
+        match self.data.range(start, taken.state.len) {
+            // SAFETY: by R1, R2 and R4: a taken record is its consumer's until it is DONE.
+            Ok(place) => unsafe { std::slice::from_raw_parts(place.as_ptr(), taken.state.len) },
+            Err(OutOfBounds) => &[],
+        }
+    }
+
+    /// Finishes a taken message.
+    #[inline]
+    pub(crate) fn finish(&self, taken: Taken) {
+        let done = taken.state.in_phase(Phase::Done, NOBODY);
+        // It fails only if somebody took us for dead, wrongly, or the words were overwritten.
+        let _ = self.change(taken.place, taken.state.word(), done);
+    }
+
+    /// Undoes what the dead have left: claims are skipped; what they had taken is taken over as `me`, one message a call.
+    ///
+    /// `is_dead` tells of an owner. `NOBODY` is dead.
+    pub(crate) fn recover(
+        &self,
+        me: u16,
+        mut is_dead: impl FnMut(u16) -> bool,
+    ) -> Result<Option<Taken>, Stuck> {
+        let mut place = self.reclaim()?;
+        for _ in 0..self.count() {
+            let Some(state) = self.state(place)? else {
+                return Ok(None);
+            };
+            match state.phase {
+                Phase::Claimed if is_dead(state.owner) => self.skip(place, state)?,
+                Phase::Taken if is_dead(state.owner) => {
+                    let taken = state.in_phase(Phase::Taken, me);
+                    if self.change(place, state.word(), taken)? {
+                        return Ok(Some(Taken {
+                            place,
+                            state: taken,
+                        }));
+                    }
+                }
+                _ => {}
+            }
+            place = place.wrapping_add(state.slots());
+        }
+        Ok(None)
+    }
+
+    /// Declares that what owner `me` has left is nobody's: a newcomer does this before it takes that number.
+    pub(crate) fn disown(&self, me: u16) -> Result<(), Stuck> {
+        let mut place = self.reclaim()?;
+        for _ in 0..self.count() {
+            let Some(state) = self.state(place)? else {
+                return Ok(());
+            };
+            match state.phase {
+                Phase::Claimed if state.owner == me => self.skip(place, state)?,
+                Phase::Taken if state.owner == me => {
+                    self.change(place, state.word(), state.in_phase(Phase::Taken, NOBODY))?;
+                }
+                _ => {}
+            }
+            place = place.wrapping_add(state.slots());
+        }
+        Ok(())
+    }
+
+    fn skip(&self, place: u64, claim: State) -> Result<(), Stuck> {
+        Self::pass(self.tail, place, claim.slots());
+        self.stamp(place, claim)?;
+        self.change(place, claim.word(), claim.in_phase(Phase::Done, NOBODY))?;
+        Ok(())
+    }
+
+    /// How many slots are between head and tail.
+    pub(crate) fn used(&self) -> u64 {
+        // ORDERING: Relaxed, twice; a snapshot for people.
+        let head = self.head.load(Ordering::Relaxed);
+        let tail = self.tail.load(Ordering::Relaxed);
+        let used = tail.wrapping_sub(head);
+        // The two were not read at the same moment.
+        if used > self.count() { 0 } else { used }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ptr::NonNull;
+
+    struct Memory {
+        words: Vec<u64>,
+        states: Vec<AtomicU64>,
+        cursors: [AtomicU64; 3],
+    }
+
+    impl Memory {
+        fn new(slots: usize) -> Self {
+            Self {
+                words: vec![0; slots * SLOT / 8],
+                states: (0..slots).map(|_| AtomicU64::new(0)).collect(),
+                cursors: Default::default(),
+            }
+        }
+
+        fn ring(&mut self) -> Ring<'_> {
+            let capacity = size_of_val(self.words.as_slice());
+            let start = NonNull::from(self.words.as_mut_slice()).cast();
+            let [tail, head, freed] = &self.cursors;
+            // SAFETY: R1 holds as long as `self` is borrowed.
+            let data = unsafe { Data::new(start, capacity) };
+            Ring {
+                tail,
+                head,
+                freed,
+                states: &self.states,
+                data,
+            }
+        }
+    }
+
+    fn pop(ring: Ring<'_>, me: u16) -> Result<Vec<u8>, Stuck> {
+        let taken = ring.take(me)?;
+        let message = ring.message(&taken).to_vec();
+        ring.finish(taken);
+        Ok(message)
+    }
+
+    #[test]
+    fn every_length_passes_at_every_place() {
+        let mut memory = Memory::new(8);
+        let ring = memory.ring();
+        for round in 0..5000_usize {
+            let message = vec![u8::try_from(round % 251).expect("small"); round % 257];
+            ring.push(1, &message).expect("an empty ring has room");
+            assert_eq!(pop(ring, 2), Ok(message));
+            assert_eq!(pop(ring, 2), Err(Stuck::NotNow));
+        }
+    }
+
+    #[test]
+    fn it_fills_to_the_last_slot() {
+        let mut memory = Memory::new(8);
+        let ring = memory.ring();
+        for round in 0..100 {
+            for _ in 0..8 {
+                ring.push(1, &[round]).expect("room");
+            }
+            assert_eq!(ring.push(1, &[round]), Err(Stuck::NotNow));
+            for _ in 0..8 {
+                assert_eq!(pop(ring, 2), Ok(vec![round]));
+            }
+        }
+    }
+
+    #[test]
+    fn a_dead_producers_claim_is_skipped_and_a_dead_consumers_message_comes_again() {
+        let mut memory = Memory::new(8);
+        let ring = memory.ring();
+        // Died after its claim, before the tail moved.
+        let claim = State {
+            lap: 0,
+            phase: Phase::Claimed,
+            owner: 7,
+            len: 100,
+        };
+        assert_eq!(ring.change(0, 0, claim), Ok(true));
+        ring.push(1, b"behind").expect("room");
+        assert_eq!(pop(ring, 2), Err(Stuck::NotNow));
+        assert_eq!(
+            ring.recover(2, |owner| owner != 7),
+            Ok(None),
+            "not while it lives"
+        );
+        assert_eq!(pop(ring, 2), Err(Stuck::NotNow));
+        assert_eq!(ring.recover(2, |owner| owner == 7), Ok(None));
+        let lost = ring.take(3).expect("ready");
+        assert_eq!(ring.message(&lost), b"behind");
+        // Died with it.
+        assert_eq!(pop(ring, 2), Err(Stuck::NotNow));
+        let again = ring
+            .recover(2, |owner| owner == 3)
+            .expect("sound")
+            .expect("left");
+        assert_eq!(ring.message(&again), b"behind");
+        ring.finish(again);
+        assert_eq!(ring.recover(2, |_| true), Ok(None));
+        // A newcomer with the number of the dead disowns what it left.
+        ring.push(1, b"left").expect("room");
+        ring.take(4).expect("ready");
+        ring.disown(4).expect("sound");
+        let again = ring
+            .recover(4, |owner| owner == NOBODY)
+            .expect("sound")
+            .expect("left");
+        assert_eq!(ring.message(&again), b"left");
+    }
+
+    #[test]
+    fn nonsense_is_never_out_of_bounds() {
+        for word in [
+            1,
+            u64::MAX,
+            u64::MAX << 27,
+            3 << 37 | 0x7ff_ffff,
+            5 << 37 | 0x7ff_ffff,
+        ] {
+            let mut memory = Memory::new(8);
+            for state in &memory.states {
+                state.store(word, Ordering::Relaxed);
+            }
+            memory.cursors[0].store(word, Ordering::Relaxed);
+            let ring = memory.ring();
+            // Whatever it says, it ends, and touches the ring only.
+            let _ = ring.push(1, &[1; 300]);
+            if let Ok(taken) = ring.take(2) {
+                assert!(ring.message(&taken).len() <= 512);
+            }
+            let _ = ring.recover(2, |_| true);
+            let _ = ring.disown(2);
+        }
+    }
+
+    #[test]
+    fn threads_get_each_message_once() {
+        let mut memory = Memory::new(64);
+        let ring = memory.ring();
+        let sum = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            for me in 0..3 {
+                scope.spawn(move || {
+                    for number in 0..20_000_u64 {
+                        let message = number.to_le_bytes().repeat(1 + usize::from(me) * 8);
+                        while ring.push(me, &message) == Err(Stuck::NotNow) {
+                            std::thread::yield_now();
+                        }
+                    }
+                });
+            }
+            for me in 10..13 {
+                let sum = &sum;
+                scope.spawn(move || {
+                    for _ in 0..20_000 {
+                        let message = loop {
+                            match pop(ring, me) {
+                                Ok(message) => break message,
+                                Err(Stuck::NotNow) => std::thread::yield_now(),
+                                Err(Stuck::Corrupt) => panic!("corrupt"),
+                            }
+                        };
+                        let (first, rest) = message.split_first_chunk::<8>().expect("a number");
+                        assert!(rest.chunks(8).all(|chunk| chunk == first));
+                        sum.fetch_add(u64::from_le_bytes(*first), Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        assert_eq!(sum.into_inner(), 3 * (0..20_000).sum::<u64>());
+    }
+}
