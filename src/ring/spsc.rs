@@ -185,10 +185,16 @@ impl Producer {
     }
 }
 
+const PAUSES: u32 = 8;
+
 /// The consumer's own state.
 #[derive(Debug, Default)]
 pub(crate) struct Consumer {
     head: u64,
+    /// Known to be published up to here, so that nothing the producer is writing is touched before it must be.
+    tail: u64,
+    /// Whether the last look found several messages.
+    streams: bool,
     /// The length of the message at the head, once it was looked at.
     peeked: Option<usize>,
 }
@@ -198,7 +204,12 @@ impl Consumer {
     pub(crate) fn resume(ring: Ring<'_>) -> Self {
         // ORDERING: Acquire; pairs with the Release in `finish` of the consumer before.
         let head = ring.head.load(Ordering::Acquire) & !7;
-        Self { head, peeked: None }
+        Self {
+            head,
+            tail: head,
+            streams: false,
+            peeked: None,
+        }
     }
 
     /// Finds the next message.
@@ -208,17 +219,44 @@ impl Consumer {
             return Ok(len);
         }
         loop {
+            let known = self.head != self.tail;
+            if !known && self.streams {
+                // The producer is right ahead. To look at once would take from it the line that it is
+                // writing; a moment later there are several messages.
+                for _ in 0..PAUSES {
+                    std::hint::spin_loop();
+                }
+            }
             // ORDERING: Acquire; pairs with the Release in `publish`.
             let word = ring.data.word(self.head)?.load(Ordering::Acquire);
             if word == 0 {
+                self.streams = false;
                 return Err(Stuck::NotNow);
+            }
+            if !known {
+                // ORDERING: Acquire; pairs with the Release in `publish`. May not have come yet.
+                let tail = ring.tail.load(Ordering::Acquire);
+                let ahead = tail.wrapping_sub(self.head);
+                if ahead <= ring.data.capacity() as u64 && tail & 7 == 0 {
+                    self.tail = tail;
+                }
+                self.streams = ahead > 256;
             }
             let (kind, len) = record::parse(word, ring.data.place(self.head).1)?;
             if kind == Kind::Message {
                 self.peeked = Some(len);
                 return Ok(len);
             }
-            self.head = self.head.wrapping_add(record::size(len) as u64);
+            self.advance(len);
+        }
+    }
+
+    #[inline]
+    fn advance(&mut self, len: usize) {
+        let known = self.head != self.tail;
+        self.head = self.head.wrapping_add(record::size(len) as u64);
+        if !known {
+            self.tail = self.head;
         }
     }
 
@@ -240,7 +278,7 @@ impl Consumer {
     #[inline]
     pub(crate) fn step(&mut self) {
         if let Some(len) = self.peeked.take() {
-            self.head = self.head.wrapping_add(record::size(len) as u64);
+            self.advance(len);
         }
     }
 

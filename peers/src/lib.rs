@@ -1,1 +1,0 @@
-//! Other libraries behind laneway's measuring sessions, kept out of the library's dependencies.

@@ -1,0 +1,159 @@
+//! What the machine can do at best: the bare cache line, futex, pipe and System V queue.
+
+use std::{
+    hint::spin_loop,
+    io::{Read, Write},
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+};
+
+use super::numbers;
+use crate::{
+    Row,
+    slices::{Control, Other, Reader, Slice, fill, round_trip, stream},
+};
+
+fn cache_line(slices: u32) -> Vec<Slice> {
+    let there: &'static AtomicU64 = &Control::shared().sum.0;
+    let back: &'static AtomicU64 = &Control::shared().sum.0;
+    let mut turn = 0;
+    let mut seen = 0;
+    let ping = |number: u64| {
+        turn += 1;
+        there.store(turn << 1 | u64::from(number == u64::MAX), Ordering::Release);
+        while back.load(Ordering::Acquire) != turn {
+            spin_loop();
+        }
+    };
+    let pong = move || {
+        let word = loop {
+            let word = there.load(Ordering::Acquire);
+            if word >> 1 != seen {
+                break word;
+            }
+            spin_loop();
+        };
+        seen = word >> 1;
+        back.store(seen, Ordering::Release);
+        if word & 1 == 1 { u64::MAX } else { seen }
+    };
+    round_trip(Other::Process, slices, ping, pong)
+}
+
+fn futex(word: &AtomicU32, operation: i32, value: u32) {
+    // SAFETY: a futex on a live word, without a time-out.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, std::ptr::null::<u8>()) };
+}
+
+fn futex_round_trip(slices: u32) -> Vec<Slice> {
+    fn word(line: &'static AtomicU64) -> &'static AtomicU32 {
+        // SAFETY: the lower half of a live word, only ever used as such.
+        unsafe { AtomicU32::from_ptr(line.as_ptr().cast()) }
+    }
+    let there = word(&Control::shared().sum.0);
+    let back = word(&Control::shared().sum.0);
+    let mut turn = 0_u32;
+    let mut seen = 0_u32;
+    let ping = |number: u64| {
+        turn = turn.wrapping_add(2);
+        there.store(turn | u32::from(number == u64::MAX), Ordering::Release);
+        futex(there, libc::FUTEX_WAKE, 1);
+        loop {
+            let now = back.load(Ordering::Acquire);
+            if now == turn {
+                break;
+            }
+            futex(back, libc::FUTEX_WAIT, now);
+        }
+    };
+    let pong = move || {
+        let word = loop {
+            let word = there.load(Ordering::Acquire);
+            if word & !1 != seen {
+                break word;
+            }
+            futex(there, libc::FUTEX_WAIT, word);
+        };
+        seen = word & !1;
+        back.store(seen, Ordering::Release);
+        futex(back, libc::FUTEX_WAKE, 1);
+        if word & 1 == 1 { u64::MAX } else { 0 }
+    };
+    round_trip(Other::Process, slices, ping, pong)
+}
+
+fn bare_pipe(slices: u32) -> Vec<Slice> {
+    let (mut rx, mut tx) = std::io::pipe().expect("a pipe");
+    let mut out = [0; 64];
+    let mut buf = [0; 64];
+    let receive = move |reader: &mut Reader| {
+        rx.read_exact(&mut buf).expect("reads");
+        reader.read(&buf);
+    };
+    let send = |from, to| {
+        for number in numbers(from, to) {
+            fill(&mut out, number);
+            tx.write_all(&out).expect("writes");
+        }
+    };
+    stream(Other::Process, slices, 1, send, receive)
+}
+
+fn pipe_round_trip(slices: u32) -> Vec<Slice> {
+    let (mut their, mut there) = std::io::pipe().expect("a pipe");
+    let (mut ours, mut back) = std::io::pipe().expect("a pipe");
+    let mut buf = [0; 8];
+    let mut echo = [0; 8];
+    let ping = |number: u64| {
+        there.write_all(&number.to_ne_bytes()).expect("writes");
+        ours.read_exact(&mut buf).expect("reads");
+    };
+    let pong = move || {
+        their.read_exact(&mut echo).expect("reads");
+        back.write_all(&echo).expect("writes");
+        u64::from_ne_bytes(echo)
+    };
+    round_trip(Other::Process, slices, ping, pong)
+}
+
+#[repr(C)]
+struct Message {
+    kind: i64,
+    text: [u8; 64],
+}
+
+fn bare_sysv(slices: u32) -> Vec<Slice> {
+    // SAFETY: takes numbers only.
+    let id = unsafe { libc::msgget(libc::IPC_PRIVATE, libc::IPC_CREAT | 0o600) };
+    assert!(id >= 0, "a queue");
+    let mut out = Message { kind: 1, text: [0; 64] };
+    let mut buf = Message { kind: 0, text: [0; 64] };
+    let receive = move |reader: &mut Reader| {
+        // SAFETY: a message with room for 64 bytes.
+        let len = unsafe { libc::msgrcv(id, (&raw mut buf).cast(), 64, 0, 0) };
+        assert_eq!(len, 64);
+        reader.read(&buf.text);
+    };
+    let send = |from, to| {
+        for number in numbers(from, to) {
+            fill(&mut out.text, number);
+            // SAFETY: a message with 64 bytes.
+            let code = unsafe { libc::msgsnd(id, (&raw const out).cast(), 64, 0) };
+            assert_eq!(code, 0);
+        }
+    };
+    let kept = stream(Other::Process, slices, 1, send, receive);
+    // SAFETY: takes no pointer.
+    unsafe { libc::msgctl(id, libc::IPC_RMID, std::ptr::null_mut()) };
+    kept
+}
+
+pub(super) fn rows() -> Vec<Row> {
+    let row = |name, unit, run: fn(u32) -> Vec<Slice>| Row { name, unit, run: Box::new(run) };
+    vec![
+        row("rtt bare cache line", "ns", cache_line),
+        row("rtt bare futex", "ns", futex_round_trip),
+        row("rtt bare pipe", "ns", pipe_round_trip),
+        row("64B bare pipe", "M/s", bare_pipe),
+        row("64B bare sysv", "M/s", bare_sysv),
+    ]
+}
