@@ -155,22 +155,9 @@ impl Waiter {
         }
     }
 
-    /// Looks until `look` finds something or the deadline passes.
-    #[inline]
-    pub(crate) fn wait<T>(
-        &mut self,
-        bell: Bell<'_>,
-        deadline: Deadline,
-        mut look: impl FnMut(Look) -> Option<T>,
-    ) -> Option<T> {
-        match look(Look::Memory) {
-            Some(found) => Some(found),
-            None => self.wait_longer(bell, deadline, &mut look),
-        }
-    }
-
+    /// Looks until `look` finds something or the deadline passes. The caller has looked once.
     #[cold]
-    fn wait_longer<T>(
+    pub(crate) fn wait<T>(
         &mut self,
         bell: Bell<'_>,
         deadline: Deadline,

@@ -49,13 +49,20 @@ fn main() {
             .into_iter()
             .map(|distance| cell(&kept, distance))
             .collect();
-        println!("{:36} {:7} {:>26} {:>26} {:>26}", row.name, row.unit, cells[0], cells[1], cells[2]);
+        println!(
+            "{:36} {:7} {:>26} {:>26} {:>26}",
+            row.name, row.unit, cells[0], cells[1], cells[2]
+        );
     }
 }
 
 /// Median (quartiles) of the slices at one distance.
 fn cell(slices: &[Slice], distance: Distance) -> String {
-    let mut values: Vec<f64> = slices.iter().filter(|s| s.distance == distance).map(|s| s.value).collect();
+    let mut values: Vec<f64> = slices
+        .iter()
+        .filter(|s| s.distance == distance)
+        .map(|s| s.value)
+        .collect();
     if values.len() < 3 {
         return "-".into();
     }

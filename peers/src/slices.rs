@@ -115,7 +115,11 @@ impl Control {
     }
 
     fn meet(&self, turn: u64, leads: bool) {
-        let (ours, theirs) = if leads { (&self.leader, &self.follower) } else { (&self.follower, &self.leader) };
+        let (ours, theirs) = if leads {
+            (&self.leader, &self.follower)
+        } else {
+            (&self.follower, &self.leader)
+        };
         ours.0.store(turn, Ordering::Release);
         until(&theirs.0, turn);
     }
@@ -217,7 +221,11 @@ pub(crate) fn stream(
             sent as f64 / start.elapsed().as_secs_f64() / 1e6
         },
         |control, turn| {
-            let mut reader = Reader { next: 0, sum: 0, ended: false };
+            let mut reader = Reader {
+                next: 0,
+                sum: 0,
+                ended: false,
+            };
             while !reader.ended {
                 receive(&mut reader);
             }

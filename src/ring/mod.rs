@@ -3,7 +3,7 @@
 //! Invariants that the SAFETY comments cite:
 //!
 //! * R1. `Data` covers `capacity` bytes that stay mapped, readable and writable, as long as it lives; its
-//!   start is 8-aligned, and `capacity` is 0 or a power of two.
+//!   start is 8-aligned, and `capacity` is a power of two, 8 at least.
 //! * R2. An access is made only after its offset was masked to less than `capacity`, and its length compared with
 //!   what is left behind the offset. Both are locals: what came from shared memory was read once.
 //! * R3. Bytes between head and tail belong to consumers, the others to producers. A side moves its
@@ -32,7 +32,8 @@ use crate::sync::AtomicU64;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Data<'a> {
     start: NonNull<u8>,
-    capacity: usize,
+    /// The capacity less one.
+    mask: usize,
     _memory: PhantomData<&'a ()>,
 }
 
@@ -53,7 +54,7 @@ impl Data<'_> {
     pub(crate) const unsafe fn new(start: NonNull<u8>, capacity: usize) -> Self {
         Self {
             start,
-            capacity,
+            mask: capacity - 1,
             _memory: PhantomData,
         }
     }
@@ -61,16 +62,15 @@ impl Data<'_> {
     /// How many bytes there are.
     #[inline]
     pub(crate) fn capacity(&self) -> usize {
-        self.capacity
+        self.mask + 1
     }
 
     /// Where `offset` falls, and how many bytes there are from it to the end.
     #[inline]
     pub(crate) fn place(&self, offset: u64) -> (usize, usize) {
         // The mask keeps what fits a usize, since the capacity does.
-        let mask = self.capacity.wrapping_sub(1) as u64;
-        let at = usize::try_from(offset & mask).unwrap_or(0);
-        (at, self.capacity - at)
+        let at = usize::try_from(offset & self.mask as u64).unwrap_or(0);
+        (at, self.mask + 1 - at)
     }
 
     /// Copies `bytes` to `offset`.
@@ -94,15 +94,12 @@ impl Data<'_> {
 
     /// The word at `offset`, which is taken down to a multiple of eight.
     #[inline]
-    pub(crate) fn word(&self, offset: u64) -> Result<&AtomicU64, OutOfBounds> {
-        let (at, left) = self.place(offset & !7);
-        if left < 8 {
-            return Err(OutOfBounds);
-        }
-        // SAFETY: by R1 and R2.
+    pub(crate) fn word(&self, offset: u64) -> &AtomicU64 {
+        let (at, _) = self.place(offset & !7);
+        // SAFETY: by R1 and R2; from a multiple of eight there are eight bytes, since the capacity is one too.
         let place = unsafe { self.start.add(at) };
         // SAFETY: by R1 and R2; headers are only ever reached as atomics.
-        Ok(unsafe { place.cast().as_ref() })
+        unsafe { place.cast().as_ref() }
     }
 
     /// Where `len` bytes from `offset` start.

@@ -51,6 +51,14 @@ pub(crate) const fn header(kind: Kind, len: usize) -> u64 {
     (kind.word() as u64) << 32 | len as u64 & 0xffff_ffff
 }
 
+/// The length of the message that a header tells of, if the record ends before the `left` bytes do that there are from its start.
+#[inline]
+pub(crate) fn message(word: u64, left: usize) -> Option<usize> {
+    let len = usize::try_from(word & 0xffff_ffff).ok()?;
+    let fits = word >> 32 == Kind::Message.word() as u64 && len <= left.wrapping_sub(HEADER);
+    (fits && left >= HEADER).then_some(len)
+}
+
 /// What a header says, if the record ends before the `left` bytes do that there are from its start.
 #[inline]
 pub(crate) fn parse(word: u64, left: usize) -> Result<(Kind, usize), OutOfBounds> {

@@ -52,13 +52,14 @@ pub(crate) enum Stuck {
 /// The producer's own state.
 #[derive(Debug, Default)]
 pub(crate) struct Producer {
+    /// Where the next record goes.
     tail: u64,
     /// The consumer had finished everything before here.
     head: u64,
-    /// A header that is not stored yet, and where: the first of a batch.
+    /// A batch that is not published yet: where it starts, and its first header.
     first: Option<(u64, u64)>,
-    /// Filler before the reserved message, and its length.
-    reserved: Option<(usize, usize)>,
+    /// The reserved message: where its record starts, and its length.
+    reserved: Option<(u64, usize)>,
 }
 
 impl Producer {
@@ -71,7 +72,7 @@ impl Producer {
         // Whoever published without settling the tail is dead; bounded by the ring, whatever the headers say.
         while tail.wrapping_sub(head) <= ring.data.capacity() as u64 {
             // ORDERING: Acquire; pairs with the Release in `publish`.
-            let word = ring.data.word(tail)?.load(Ordering::Acquire);
+            let word = ring.data.word(tail).load(Ordering::Acquire);
             if word == 0 {
                 // ORDERING: Release; as in `publish`.
                 ring.tail.store(tail, Ordering::Release);
@@ -87,37 +88,53 @@ impl Producer {
         Err(Stuck::Corrupt)
     }
 
-    /// Takes room for a message of `len` bytes, filler before it, and the next header behind it.
+    /// Finds room for a message of `len` bytes, with filler before it if need be and the next header behind it, and tells
+    /// where the record starts.
     #[inline]
-    pub(crate) fn reserve(&mut self, ring: Ring<'_>, len: usize) -> Result<(), Stuck> {
+    fn room(&mut self, ring: Ring<'_>, len: usize) -> Result<u64, Stuck> {
         let size = record::size(len);
         let (_, left) = ring.data.place(self.tail);
         let pad = if size > left { left } else { 0 };
-        let end = self.tail.wrapping_add((pad + size + record::HEADER) as u64);
-        let capacity = ring.data.capacity() as u64;
-        if end.wrapping_sub(self.head) > capacity {
-            // ORDERING: Acquire; pairs with the Release in `finish`: what is before the head may be overwritten.
-            let head = ring.head.load(Ordering::Acquire);
-            if self.tail.wrapping_sub(head) > capacity {
-                return Err(Stuck::Corrupt);
-            }
-            self.head = head;
-            if end.wrapping_sub(head) > capacity {
-                return Err(Stuck::NotNow);
-            }
+        let start = self.tail.wrapping_add(pad as u64);
+        let end = start.wrapping_add((size + record::HEADER) as u64);
+        if end.wrapping_sub(self.head) > ring.data.capacity() as u64 {
+            self.refresh(ring, end)?;
         }
-        self.reserved = Some((pad, len));
+        Ok(start)
+    }
+
+    /// Looks how far the consumer has come.
+    fn refresh(&mut self, ring: Ring<'_>, end: u64) -> Result<(), Stuck> {
+        let capacity = ring.data.capacity() as u64;
+        // ORDERING: Acquire; pairs with the Release in `finish`: what is before the head may be overwritten.
+        let head = ring.head.load(Ordering::Acquire);
+        if self.tail.wrapping_sub(head) > capacity {
+            return Err(Stuck::Corrupt);
+        }
+        self.head = head;
+        if end.wrapping_sub(head) > capacity {
+            return Err(Stuck::NotNow);
+        }
+        Ok(())
+    }
+
+    /// Takes room for a message of `len` bytes.
+    #[inline]
+    pub(crate) fn reserve(&mut self, ring: Ring<'_>, len: usize) -> Result<(), Stuck> {
+        self.reserved = Some((self.room(ring, len)?, len));
         Ok(())
     }
 
     /// The reserved message.
     #[inline]
     pub(crate) fn reserved<'a>(&'a mut self, ring: Ring<'a>) -> &'a mut [u8] {
-        let Some((pad, len)) = self.reserved else {
+        let Some((start, len)) = self.reserved else {
             return &mut [];
         };
-        let start = self.tail.wrapping_add((pad + record::HEADER) as u64);
-        match ring.data.range(start, len) {
+        match ring
+            .data
+            .range(start.wrapping_add(record::HEADER as u64), len)
+        {
             // SAFETY: by R1, R2 and R4.
             Ok(place) => unsafe { std::slice::from_raw_parts_mut(place.as_ptr(), len) },
             Err(OutOfBounds) => &mut [],
@@ -125,6 +142,7 @@ impl Producer {
     }
 
     /// How long the reserved message is.
+    #[inline]
     pub(crate) fn reserved_len(&self) -> Option<usize> {
         self.reserved.map(|(_, len)| len)
     }
@@ -135,56 +153,64 @@ impl Producer {
         self.reserved = None;
     }
 
-    /// Copies `message` into the reservation.
+    /// Sends the first `len` bytes of the reservation.
     #[inline]
-    pub(crate) fn copy(&self, ring: Ring<'_>, message: &[u8]) -> Result<(), Stuck> {
-        let pad = self.reserved.map_or(0, |(pad, _)| pad);
-        let start = self.tail.wrapping_add((pad + record::HEADER) as u64);
-        Ok(ring.data.write(start, message)?)
+    pub(crate) fn commit(&mut self, ring: Ring<'_>, len: usize) {
+        if let Some((start, _)) = self.reserved.take() {
+            self.add(ring, start, len);
+            self.publish(ring);
+        }
     }
 
-    /// Adds the first `len` bytes of the reservation to the batch.
+    /// Adds a message to the batch.
     #[inline]
-    pub(crate) fn add(&mut self, ring: Ring<'_>, len: usize) -> Result<(), Stuck> {
-        let Some((pad, _)) = self.reserved.take() else {
-            return Ok(());
-        };
-        if pad > 0 {
-            self.store_header(ring, record::header(Kind::Padding, pad - record::HEADER))?;
-            self.tail = self.tail.wrapping_add(pad as u64);
-        }
-        self.store_header(ring, record::header(Kind::Message, len))?;
-        self.tail = self.tail.wrapping_add(record::size(len) as u64);
+    pub(crate) fn append(&mut self, ring: Ring<'_>, message: &[u8]) -> Result<(), Stuck> {
+        let start = self.room(ring, message.len())?;
+        ring.data
+            .write(start.wrapping_add(record::HEADER as u64), message)?;
+        self.add(ring, start, message.len());
         Ok(())
     }
 
+    /// Adds a record that is written, but for its header.
     #[inline]
-    fn store_header(&mut self, ring: Ring<'_>, word: u64) -> Result<(), Stuck> {
+    fn add(&mut self, ring: Ring<'_>, start: u64, len: usize) {
+        if start != self.tail {
+            let pad = usize::try_from(start.wrapping_sub(self.tail)).unwrap_or(0);
+            let filler = record::header(Kind::Padding, pad.saturating_sub(record::HEADER));
+            self.store_header(ring, self.tail, filler);
+        }
+        self.store_header(ring, start, record::header(Kind::Message, len));
+        self.tail = start.wrapping_add(record::size(len) as u64);
+    }
+
+    #[inline]
+    fn store_header(&mut self, ring: Ring<'_>, at: u64, word: u64) {
         if self.first.is_none() {
-            self.first = Some((self.tail, word));
+            self.first = Some((at, word));
         } else {
             // ORDERING: Relaxed; published by the first header of the batch.
-            ring.data.word(self.tail)?.store(word, Ordering::Relaxed);
+            ring.data.word(at).store(word, Ordering::Relaxed);
         }
-        Ok(())
     }
 
     /// Publishes the batch.
     #[inline]
-    pub(crate) fn publish(&mut self, ring: Ring<'_>) -> Result<(), Stuck> {
+    pub(crate) fn publish(&mut self, ring: Ring<'_>) {
         let Some((at, word)) = self.first.take() else {
-            return Ok(());
+            return;
         };
         // ORDERING: Relaxed; comes before the header that follows, which a consumer passes first.
-        ring.data.word(self.tail)?.store(0, Ordering::Relaxed);
-        // ORDERING: Release; pairs with the Acquire in `peek` and `resume`: who sees the header sees the messages and the 0 behind.
-        ring.data.word(at)?.store(word, Ordering::Release);
-        // ORDERING: Release; pairs with the Acquire in `resume`. Costs nothing more than Relaxed here.
+        ring.data.word(self.tail).store(0, Ordering::Relaxed);
+        // ORDERING: Release; pairs with the Acquire in `peek` and `resume`: who sees the header sees the
+        // messages and the 0 behind.
+        ring.data.word(at).store(word, Ordering::Release);
+        // ORDERING: Release; pairs with the Acquire in `resume` and `peek`.
         ring.tail.store(self.tail, Ordering::Release);
-        Ok(())
     }
 }
 
+/// How long to hold off, in pauses of the processor, before looking at what is being written.
 const PAUSES: u32 = 8;
 
 /// The consumer's own state.
@@ -218,37 +244,58 @@ impl Consumer {
         if let Some(len) = self.peeked {
             return Ok(len);
         }
-        loop {
-            let known = self.head != self.tail;
-            if !known && self.streams {
-                // The producer is right ahead. To look at once would take from it the line that it is
-                // writing; a moment later there are several messages.
-                for _ in 0..PAUSES {
-                    std::hint::spin_loop();
-                }
+        let known = self.head != self.tail;
+        if !known && self.streams {
+            // The producer is right ahead. To look at once would take from it the line that it is
+            // writing; a moment later there are several messages.
+            for _ in 0..PAUSES {
+                std::hint::spin_loop();
             }
-            // ORDERING: Acquire; pairs with the Release in `publish`.
-            let word = ring.data.word(self.head)?.load(Ordering::Acquire);
-            if word == 0 {
-                self.streams = false;
-                return Err(Stuck::NotNow);
-            }
-            if !known {
-                // ORDERING: Acquire; pairs with the Release in `publish`. May not have come yet.
-                let tail = ring.tail.load(Ordering::Acquire);
-                let ahead = tail.wrapping_sub(self.head);
-                if ahead <= ring.data.capacity() as u64 && tail & 7 == 0 {
-                    self.tail = tail;
-                }
-                self.streams = ahead > 256;
-            }
-            let (kind, len) = record::parse(word, ring.data.place(self.head).1)?;
-            if kind == Kind::Message {
-                self.peeked = Some(len);
-                return Ok(len);
-            }
-            self.advance(len);
         }
+        // ORDERING: Acquire; pairs with the Release in `publish`.
+        let word = ring.data.word(self.head).load(Ordering::Acquire);
+        if word == 0 {
+            self.streams = false;
+            return Err(Stuck::NotNow);
+        }
+        if !known {
+            self.look_ahead(ring);
+        }
+        let len = record::message(word, ring.data.place(self.head).1);
+        if len.is_some() {
+            self.peeked = len;
+            return len.ok_or(Stuck::Corrupt);
+        }
+        self.skip(ring, word)
+    }
+
+    /// Looks how far the producer has come.
+    fn look_ahead(&mut self, ring: Ring<'_>) {
+        // ORDERING: Acquire; pairs with the Release in `publish`. May not have come yet.
+        let tail = ring.tail.load(Ordering::Acquire);
+        let ahead = tail.wrapping_sub(self.head);
+        if ahead <= ring.data.capacity() as u64 && tail & 7 == 0 {
+            self.tail = tail;
+        }
+        self.streams = ahead > 256;
+    }
+
+    /// Steps over the filler at the end of the ring, or over nonsense not.
+    #[cold]
+    fn skip(&mut self, ring: Ring<'_>, word: u64) -> Result<usize, Stuck> {
+        let (kind, len) = record::parse(word, ring.data.place(self.head).1)?;
+        if kind != Kind::Padding {
+            return Err(Stuck::Corrupt);
+        }
+        self.advance(len);
+        // ORDERING: Acquire; pairs with the Release in `publish`.
+        let word = ring.data.word(self.head).load(Ordering::Acquire);
+        if word == 0 {
+            return Err(Stuck::NotNow);
+        }
+        // Filler is followed by a message, never by filler.
+        self.peeked = record::message(word, ring.data.place(self.head).1);
+        self.peeked.ok_or(Stuck::Corrupt)
     }
 
     #[inline]
@@ -324,19 +371,18 @@ mod tests {
         }
     }
 
-    fn push(producer: &mut Producer, ring: Ring<'_>, message: &[u8]) -> Result<(), Stuck> {
-        producer.reserve(ring, message.len())?;
-        producer.copy(ring, message)?;
-        producer.add(ring, message.len())?;
-        producer.publish(ring)
-    }
-
     fn pop(consumer: &mut Consumer, ring: Ring<'_>) -> Result<Vec<u8>, Stuck> {
         consumer.peek(ring)?;
         let message = consumer.peeked(ring).to_vec();
         consumer.step();
         consumer.finish(ring);
         Ok(message)
+    }
+
+    fn push(producer: &mut Producer, ring: Ring<'_>, message: &[u8]) -> Result<(), Stuck> {
+        producer.append(ring, message)?;
+        producer.publish(ring);
+        Ok(())
     }
 
     #[test]
@@ -362,12 +408,10 @@ mod tests {
         let mut producer = Producer::resume(ring).expect("sound");
         let mut consumer = Consumer::resume(ring);
         for message in [b"one", b"two"] {
-            producer.reserve(ring, 3).expect("room");
-            producer.copy(ring, message).expect("fits");
-            producer.add(ring, 3).expect("fits");
+            producer.append(ring, message).expect("room");
             assert_eq!(pop(&mut consumer, ring), Err(Stuck::NotNow));
         }
-        producer.publish(ring).expect("fits");
+        producer.publish(ring);
         assert_eq!(pop(&mut consumer, ring).as_deref(), Ok(&b"one"[..]));
         assert_eq!(pop(&mut consumer, ring).as_deref(), Ok(&b"two"[..]));
     }
@@ -382,7 +426,7 @@ mod tests {
         ring.tail.store(0, Ordering::Relaxed);
         let mut successor = Producer::resume(ring).expect("sound");
         successor.reserve(ring, 4).expect("room");
-        successor.copy(ring, b"lost").expect("fits");
+        successor.reserved(ring).copy_from_slice(b"lost");
         // Died before the header.
         let mut third = Producer::resume(ring).expect("sound");
         push(&mut third, ring, b"next").expect("room");

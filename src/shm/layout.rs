@@ -30,7 +30,7 @@ pub(crate) struct Shape {
     pub(crate) layout: u32,
     /// Which transport's.
     pub(crate) kind: u32,
-    /// Bytes of data behind the header; a power of two, or 0.
+    /// Bytes of data behind the header; a power of two.
     pub(crate) capacity: u64,
     /// The longest message in bytes.
     pub(crate) max_message: u64,

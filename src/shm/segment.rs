@@ -33,6 +33,8 @@ use crate::{
 
 /// Where the system keeps named segments.
 const DIRECTORY: &str = "/dev/shm";
+/// The least capacity, also of a segment that carries no data.
+pub(crate) const LEAST: usize = 1 << 10;
 /// What their file names start with.
 pub(crate) const PREFIX: &str = "laneway.";
 
@@ -77,6 +79,8 @@ pub(crate) struct Segment {
     base: NonNull<u8>,
     /// A copy, so that nobody can change it under us.
     shape: Shape,
+    /// The shape's capacity: a power of two, [`LEAST`] at least.
+    capacity: usize,
     name: Option<String>,
     discard: Discard,
     _mapping: Mapping,
@@ -284,10 +288,16 @@ impl Segment {
             Mapping::Named(map) => map.as_ptr(),
         };
         let base = NonNull::new(base).ok_or_else(|| plan.error(OpenErrorKind::Os))?;
+        let capacity = usize::try_from(shape.capacity).ok();
+        let sound = |capacity: &usize| capacity.is_power_of_two() && *capacity >= LEAST;
+        let capacity = capacity
+            .filter(sound)
+            .ok_or_else(|| plan.error(OpenErrorKind::Corrupt))?;
         Ok(Self {
             fd: Some(fd),
             base,
             shape,
+            capacity,
             name: name.map(str::to_owned),
             discard: Arc::clone(&plan.discard),
             _mapping: mapping,
@@ -315,21 +325,20 @@ impl Segment {
     /// The bytes behind the header.
     #[inline]
     pub(crate) fn data(&self) -> Data<'_> {
-        let capacity = usize::try_from(self.shape.capacity).unwrap_or(0);
         // SAFETY: by M1; `read_shape` and `build` saw that the segment is that long.
         let start = unsafe { self.base.add(DATA) };
-        // SAFETY: by M1, and the borrow of `self` keeps the mapping.
-        unsafe { Data::new(start, capacity) }
+        // SAFETY: by M1, the borrow of `self` keeps the mapping, and `with` saw that the capacity is sound.
+        unsafe { Data::new(start, self.capacity) }
     }
 
     /// The words behind the data.
     #[inline]
     pub(crate) fn trailer(&self) -> &[AtomicU64] {
-        let start = usize::try_from(self.shape.capacity).unwrap_or(0) + DATA;
+        let start = self.capacity + DATA;
         let words = usize::try_from(self.shape.trailer / 8).unwrap_or(0);
         // SAFETY: by M1; `read_shape` and `build` saw that the segment is that long.
         let start = unsafe { self.base.add(start) };
-        // SAFETY: by M1 and M3; 1024 and the capacity, which is a power of two or 0, keep the alignment. Atomics by M2.
+        // SAFETY: by M1 and M3; the capacity keeps the alignment. Atomics by M2.
         unsafe { std::slice::from_raw_parts(start.as_ptr().cast(), words) }
     }
 
@@ -543,9 +552,9 @@ fn read_shape(file: &File, plan: &Plan<'_>) -> Result<Shape, OpenError> {
         return Err(foreign());
     }
     agree("layout", LAYOUT.into(), shape.layout.into(), plan)?;
-    let sound = shape.capacity == 0 || shape.capacity.is_power_of_two();
+    let sound = shape.capacity.is_power_of_two() && shape.capacity >= LEAST as u64;
     let fits = shape.capacity <= len && total(&shape) == len && shape.trailer % 8 == 0;
-    let reachable = shape.max_message <= shape.capacity || shape.capacity == 0;
+    let reachable = shape.max_message <= shape.capacity;
     if !(sound && fits && reachable) {
         return Err(foreign());
     }

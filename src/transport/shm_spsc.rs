@@ -148,10 +148,14 @@ impl SpscSender {
         })
     }
 
-    /// Reserves room, waiting for it.
-    #[inline]
-    fn take_room(&mut self, len: usize, deadline: Deadline) -> Result<(), SendError> {
-        self.producer.abort();
+    /// Does what needs room for a message of `len` bytes, as soon as there is room.
+    #[cold]
+    fn wait_for_room(
+        &mut self,
+        len: usize,
+        deadline: Deadline,
+        act: &mut dyn FnMut(&mut Producer, Ring<'_>) -> Result<(), Stuck>,
+    ) -> Result<(), SendError> {
         let max = self.max_message;
         if len > max {
             return Err(SendError::TooLarge { max });
@@ -161,7 +165,7 @@ impl SpscSender {
             if seat.is_alone(look) {
                 return Some(Err(SendError::Disconnected));
             }
-            match producer.reserve(ring(seat.segment()), len) {
+            match act(producer, ring(seat.segment())) {
                 Ok(()) => Some(Ok(())),
                 Err(Stuck::NotNow) => None,
                 Err(Stuck::Corrupt) => Some(Err(SendError::Poisoned)),
@@ -170,24 +174,36 @@ impl SpscSender {
         found.unwrap_or(Err(SendError::Full))
     }
 
-    /// Publishes what was added, and wakes the receiver.
+    /// Whether there can be nothing in the way of a message of `len` bytes but room.
     #[inline]
-    fn publish(&mut self) -> Result<(), SendError> {
-        let segment = self.member.segment();
-        self.producer
-            .publish(ring(segment))
-            .map_err(|_| SendError::Poisoned)?;
-        segment.header().items().notify();
-        Ok(())
+    fn may_send(&self, len: usize) -> bool {
+        len <= self.max_message && self.member.seat().is_quiet()
     }
 
-    /// Adds a message for which there is room.
+    /// Adds a message to the batch, as soon as there is room.
     #[inline]
-    fn add(&mut self, message: &[u8]) -> Result<(), SendError> {
+    fn append(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
+        self.producer.abort();
         let ring = ring(self.member.segment());
-        let copied = self.producer.copy(ring, message);
-        let added = copied.and_then(|()| self.producer.add(ring, message.len()));
-        added.map_err(|_| SendError::Poisoned)
+        if self.may_send(message.len()) && self.producer.append(ring, message).is_ok() {
+            return Ok(());
+        }
+        self.wait_for_room(message.len(), deadline, &mut |producer, ring| {
+            producer.append(ring, message)
+        })
+    }
+
+    /// Publishes the batch.
+    #[inline]
+    fn publish(&mut self) {
+        self.producer.publish(ring(self.member.segment()));
+        self.notify();
+    }
+
+    /// Wakes the receiver.
+    #[inline]
+    fn notify(&self) {
+        self.member.segment().header().items().notify();
     }
 }
 
@@ -206,7 +222,13 @@ impl Endpoint for SpscSender {
 impl Sender for SpscSender {
     #[inline]
     fn reserve(&mut self, len: usize, deadline: Deadline) -> Result<&mut [u8], SendError> {
-        self.take_room(len, deadline)?;
+        self.producer.abort();
+        let room = ring(self.member.segment());
+        if !self.may_send(len) || self.producer.reserve(room, len).is_err() {
+            self.wait_for_room(len, deadline, &mut |producer, ring| {
+                producer.reserve(ring, len)
+            })?;
+        }
         Ok(self.producer.reserved(ring(self.member.segment())))
     }
 
@@ -225,11 +247,9 @@ impl Sender for SpscSender {
                 });
             }
         }
-        let ring = ring(self.member.segment());
-        self.producer
-            .add(ring, len)
-            .map_err(|_| SendError::Poisoned)?;
-        self.publish()
+        self.producer.commit(ring(self.member.segment()), len);
+        self.notify();
+        Ok(())
     }
 
     #[inline]
@@ -239,9 +259,9 @@ impl Sender for SpscSender {
 
     #[inline]
     fn send_by(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
-        self.take_room(message.len(), deadline)?;
-        self.add(message)?;
-        self.publish()
+        self.append(message, deadline)?;
+        self.publish();
+        Ok(())
     }
 
     /// Publishes once for as many as there is room for.
@@ -252,22 +272,21 @@ impl Sender for SpscSender {
     ) -> Result<usize, SendError> {
         let mut sent = 0;
         while let Some(first) = messages.get(sent) {
-            match self.take_room(first.len(), deadline) {
-                Ok(()) => self.add(first)?,
+            match self.append(first, deadline) {
+                Ok(()) => {}
                 Err(error) if sent == 0 => return Err(error),
                 Err(_) => return Ok(sent),
             }
+            let ring = ring(self.member.segment());
             let mut added = 1;
             for message in messages.iter().skip(sent + 1) {
-                let ring = ring(self.member.segment());
                 let fits = message.len() <= self.max_message;
-                if !fits || self.producer.reserve(ring, message.len()).is_err() {
+                if !fits || self.producer.append(ring, message).is_err() {
                     break;
                 }
-                self.add(message)?;
                 added += 1;
             }
-            self.publish()?;
+            self.publish();
             sent += added;
         }
         Ok(sent)
@@ -300,6 +319,14 @@ impl SpscReceiver {
     /// Finds the next message, waiting for it.
     #[inline]
     fn find(&mut self, deadline: Deadline) -> Result<usize, RecvError> {
+        match self.consumer.peek(ring(self.member.segment())) {
+            Ok(len) => Ok(len),
+            Err(_) => self.wait_for_message(deadline),
+        }
+    }
+
+    #[cold]
+    fn wait_for_message(&mut self, deadline: Deadline) -> Result<usize, RecvError> {
         let consumer = &mut self.consumer;
         let found = self.member.wait(deadline, |seat, look| {
             match consumer.peek(ring(seat.segment())) {
@@ -365,6 +392,18 @@ impl Receiver for SpscReceiver {
     fn consume(&mut self) {
         self.consumer.step();
         self.finish();
+    }
+
+    #[inline]
+    fn recv_by(&mut self, buf: &mut [u8], deadline: Deadline) -> Result<usize, RecvError> {
+        let needed = self.find(deadline)?;
+        let Some(room) = buf.get_mut(..needed) else {
+            return Err(RecvError::TooSmall { needed });
+        };
+        room.copy_from_slice(self.consumer.peeked(ring(self.member.segment())));
+        self.consumer.step();
+        self.finish();
+        Ok(needed)
     }
 
     /// Gives room back, and wakes the sender, once for many messages.

@@ -251,7 +251,7 @@ impl Sysv {
                 magic: MAGIC,
                 layout: LAYOUT,
                 kind: KIND,
-                capacity: 0,
+                capacity: segment::LEAST as u64,
                 max_message: 0,
                 lock: 0,
                 flags,

@@ -32,7 +32,8 @@ fn copied<C: Channel>(channel: C, size: usize, slices: u32) -> Vec<Slice> {
 fn lent<C: Channel>(channel: C, size: usize, slices: u32) -> Vec<Slice> {
     let (mut tx, mut rx) = channel.pair().expect("opens");
     let receive = move |reader: &mut Reader| {
-        rx.drain_by(64, Deadline::NEVER, &mut |message| reader.read(message)).expect("receives");
+        rx.drain_by(64, Deadline::NEVER, &mut |message| reader.read(message))
+            .expect("receives");
     };
     let send = |from, to| {
         for number in numbers(from, to) {
@@ -48,7 +49,8 @@ fn batched<C: Channel>(channel: C, size: usize, batch: u64, slices: u32) -> Vec<
     let count = usize::try_from(batch).expect("small");
     let mut out = vec![vec![0; size]; count];
     let receive = move |reader: &mut Reader| {
-        rx.drain_by(count, Deadline::NEVER, &mut |message| reader.read(message)).expect("receives");
+        rx.drain_by(count, Deadline::NEVER, &mut |message| reader.read(message))
+            .expect("receives");
     };
     let send = |from, to| {
         let mut filled = 0;
@@ -84,7 +86,11 @@ fn pinged<C: Channel>(channel: C, size: usize, slices: u32) -> Vec<Slice> {
 
 fn row(name: &'static str, run: impl Fn(u32) -> Vec<Slice> + 'static) -> Row {
     let unit = if name.starts_with("rtt") { "ns" } else { "M/s" };
-    Row { name, unit, run: Box::new(run) }
+    Row {
+        name,
+        unit,
+        run: Box::new(run),
+    }
 }
 
 pub(super) fn rows() -> Vec<Row> {
@@ -103,7 +109,9 @@ pub(super) fn rows() -> Vec<Row> {
         row("8B spsc copied", move |n| copied(spsc(), 8, n)),
         row("8B lock batch 64", move |n| batched(lock(), 8, 64, n)),
         row("64B pipe", move |n| copied(Pipe::new(), 64, n)),
-        row("64B pipe batch 256", move |n| batched(Pipe::new(), 64, 256, n)),
+        row("64B pipe batch 256", move |n| {
+            batched(Pipe::new(), 64, 256, n)
+        }),
         row("64B sysv", move |n| copied(Sysv::new(""), 64, n)),
         row("1KiB spsc lent", move |n| lent(spsc(), 1 << 10, n)),
         row("1KiB spsc copied", move |n| copied(spsc(), 1 << 10, n)),
@@ -111,11 +119,19 @@ pub(super) fn rows() -> Vec<Row> {
         row("64KiB spsc copied", move |n| copied(spsc(), 64 << 10, n)),
         row("1MiB spsc lent", move |n| lent(spsc(), MIB, n)),
         row("1MiB spsc copied", move |n| copied(spsc(), MIB, n)),
-        row("rtt 8B spsc spin", move |n| pinged(spsc().wait(WaitStrategy::Spin), 8, n)),
+        row("rtt 8B spsc spin", move |n| {
+            pinged(spsc().wait(WaitStrategy::Spin), 8, n)
+        }),
         row("rtt 8B spsc default", move |n| pinged(spsc(), 8, n)),
-        row("rtt 8B spsc park", move |n| pinged(spsc().wait(WaitStrategy::Park), 8, n)),
-        row("rtt 8B lock spin", move |n| pinged(lock().wait(WaitStrategy::Spin), 8, n)),
-        row("rtt 8B mpmc spin", move |n| pinged(mpmc().wait(WaitStrategy::Spin), 8, n)),
+        row("rtt 8B spsc park", move |n| {
+            pinged(spsc().wait(WaitStrategy::Park), 8, n)
+        }),
+        row("rtt 8B lock spin", move |n| {
+            pinged(lock().wait(WaitStrategy::Spin), 8, n)
+        }),
+        row("rtt 8B mpmc spin", move |n| {
+            pinged(mpmc().wait(WaitStrategy::Spin), 8, n)
+        }),
         row("rtt 8B pipe", move |n| pinged(Pipe::new(), 8, n)),
         row("rtt 8B sysv", move |n| pinged(Sysv::new(""), 8, n)),
     ]

@@ -41,7 +41,15 @@ fn cache_line(slices: u32) -> Vec<Slice> {
 
 fn futex(word: &AtomicU32, operation: i32, value: u32) {
     // SAFETY: a futex on a live word, without a time-out.
-    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, std::ptr::null::<u8>()) };
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            operation,
+            value,
+            std::ptr::null::<u8>(),
+        )
+    };
 }
 
 fn futex_round_trip(slices: u32) -> Vec<Slice> {
@@ -125,8 +133,14 @@ fn bare_sysv(slices: u32) -> Vec<Slice> {
     // SAFETY: takes numbers only.
     let id = unsafe { libc::msgget(libc::IPC_PRIVATE, libc::IPC_CREAT | 0o600) };
     assert!(id >= 0, "a queue");
-    let mut out = Message { kind: 1, text: [0; 64] };
-    let mut buf = Message { kind: 0, text: [0; 64] };
+    let mut out = Message {
+        kind: 1,
+        text: [0; 64],
+    };
+    let mut buf = Message {
+        kind: 0,
+        text: [0; 64],
+    };
     let receive = move |reader: &mut Reader| {
         // SAFETY: a message with room for 64 bytes.
         let len = unsafe { libc::msgrcv(id, (&raw mut buf).cast(), 64, 0, 0) };
@@ -148,7 +162,11 @@ fn bare_sysv(slices: u32) -> Vec<Slice> {
 }
 
 pub(super) fn rows() -> Vec<Row> {
-    let row = |name, unit, run: fn(u32) -> Vec<Slice>| Row { name, unit, run: Box::new(run) };
+    let row = |name, unit, run: fn(u32) -> Vec<Slice>| Row {
+        name,
+        unit,
+        run: Box::new(run),
+    };
     vec![
         row("rtt bare cache line", "ns", cache_line),
         row("rtt bare futex", "ns", futex_round_trip),

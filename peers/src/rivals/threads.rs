@@ -41,7 +41,15 @@ pub(super) fn rows() -> Vec<Row> {
         stream(Other::Thread, slices, 1, send, receive)
     };
     vec![
-        Row { name: "64B rtrb (threads)", unit: "M/s", run: Box::new(rtrb) },
-        Row { name: "64B crossbeam-channel (threads)", unit: "M/s", run: Box::new(crossbeam) },
+        Row {
+            name: "64B rtrb (threads)",
+            unit: "M/s",
+            run: Box::new(rtrb),
+        },
+        Row {
+            name: "64B crossbeam-channel (threads)",
+            unit: "M/s",
+            run: Box::new(crossbeam),
+        },
     ]
 }

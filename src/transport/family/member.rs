@@ -22,8 +22,8 @@ pub(crate) struct Seat {
     segment: Segment,
     address: Address,
     end: End,
-    /// The count of openings and closings for which `gone` is true or false.
-    changes: Cell<Option<u32>>,
+    /// The count of openings and closings for which `gone` is true or false; no count at first.
+    changes: Cell<u64>,
     gone: Cell<bool>,
 }
 
@@ -67,7 +67,7 @@ impl Member {
                 segment,
                 address,
                 end,
-                changes: Cell::new(None),
+                changes: Cell::new(u64::MAX),
                 gone: Cell::new(false),
             },
             waiter: Waiter::new(strategy),
@@ -94,8 +94,11 @@ impl Member {
         mut look: impl FnMut(&Seat, Look) -> Option<T>,
     ) -> Option<T> {
         let seat = &self.seat;
-        self.waiter
-            .wait(seat.bell(), deadline, |how| look(seat, how))
+        if let Some(found) = look(seat, Look::Memory) {
+            return Some(found);
+        }
+        let mut look = |how| look(seat, how);
+        self.waiter.wait(seat.bell(), deadline, &mut look)
     }
 
     /// Waits until the side across is there.
@@ -136,7 +139,6 @@ impl Seat {
     }
 
     /// What this end sleeps for: the other side's progress.
-    #[inline]
     fn bell(&self) -> Bell<'_> {
         let header = self.segment.header();
         match self.end {
@@ -149,11 +151,17 @@ impl Seat {
         presence::has(self.segment.fd()?, end)
     }
 
+    /// Whether nobody came or went since the side across was last known not to be gone. One load.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.changes.get() == u64::from(self.segment.changes()) && !self.gone.get()
+    }
+
     /// Whether the side across was there and is gone. In memory this is one load, unless somebody came or went.
     #[inline]
     pub(crate) fn is_alone(&self, look: Look) -> bool {
         let changes = self.segment.changes();
-        if look == Look::Memory && self.changes.get() == Some(changes) {
+        if look == Look::Memory && self.changes.get() == u64::from(changes) {
             return self.gone.get();
         }
         self.ask(changes)
@@ -162,13 +170,13 @@ impl Seat {
     #[cold]
     fn ask(&self, changes: u32) -> bool {
         let gone = self.is_disconnected();
-        let died = gone && !self.gone.get() && self.changes.get() == Some(changes);
+        let died = gone && !self.gone.get() && self.changes.get() == u64::from(changes);
         self.gone.set(gone);
-        self.changes.set(Some(changes));
+        self.changes.set(changes.into());
         if died {
             // It went without announcing it, so we do, for those who look in memory only.
             self.segment.announce();
-            self.changes.set(Some(changes.wrapping_add(1)));
+            self.changes.set(changes.wrapping_add(1).into());
         }
         gone
     }

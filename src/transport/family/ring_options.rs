@@ -125,7 +125,7 @@ impl RingOptions {
                 .max(DEFAULT_CAPACITY),
             (None, None) => DEFAULT_CAPACITY,
         };
-        if !(1 << 10..=self.most).contains(&wanted) {
+        if !(segment::LEAST..=self.most).contains(&wanted) {
             let key = if self.capacity.is_some() {
                 "capacity"
             } else {
