@@ -146,8 +146,17 @@ impl fmt::Display for Failure {
             Self::Send {
                 address,
                 sent,
+                error: SendError::Disconnected,
+            } => write!(
+                f,
+                "{address}: every receiver is gone, after {}; start laneway recv '{address}' and send again",
+                messages(*sent)
+            ),
+            Self::Send {
+                address,
+                sent,
                 error,
-            } => write!(f, "{address}, after {sent} messages: {error}"),
+            } => write!(f, "{address}, after {}: {error}", messages(*sent)),
             Self::Recv { address, error } => write!(f, "{address}: {error}"),
             Self::Channel { address, error } => write!(f, "{address}: {error}"),
             Self::Input(error) => write!(f, "standard input: {error}"),
@@ -155,5 +164,12 @@ impl fmt::Display for Failure {
             Self::Signals(error) => write!(f, "signals cannot be caught: {error}"),
             Self::Stopped(signal) => write!(f, "ended by signal {signal}"),
         }
+    }
+}
+
+fn messages(count: u64) -> String {
+    match count {
+        1 => "1 message".to_owned(),
+        _ => format!("{count} messages"),
     }
 }
