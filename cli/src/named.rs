@@ -14,6 +14,8 @@ pub(crate) fn channel(text: &str) -> Result<BoxChannel, Failure> {
     let channel = Registry::BUILTIN
         .channel(&address)
         .map_err(Failure::Address)?;
+    // Canonical: the scheme may have been an alias.
+    let canonical = channel.address();
     let can_be_named = channel.capabilities().named;
     if can_be_named && !address.is_anonymous() {
         return Ok(channel);
@@ -21,7 +23,7 @@ pub(crate) fn channel(text: &str) -> Result<BoxChannel, Failure> {
     let mut drivers = Registry::BUILTIN.drivers().to_vec();
     if can_be_named {
         // The same transport with a name is what was meant.
-        drivers.retain(|driver| driver.scheme() == address.scheme());
+        drivers.retain(|driver| driver.scheme() == canonical.scheme());
     }
     let examples = drivers.iter().filter_map(|driver| example(driver, "x"));
     Err(Failure::Nameless {
