@@ -1,0 +1,175 @@
+//! How the command ends: why it failed, in words and as an exit code.
+
+use std::{
+    fmt,
+    io::{self, Write},
+    process::ExitCode,
+    time::Duration,
+};
+
+use anstyle::{AnsiColor, Style};
+use laneway::{Address, AddressError, OpenError, OpenErrorKind, RecvError, SendError};
+
+/// The end of every `--help`.
+pub(crate) const CODES: &str = "\
+Exit codes:
+  0  done
+  1  a message or the input or output failed
+  2  wrong usage, or an address that cannot be
+  3  the channel did not open
+  4  every receiver went before all was sent
+  5  the time was up
+  128+N as shells count it, ended by signal N, with nothing left behind";
+
+/// Why the command did not do all that it was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The text is not an address.
+    Address(AddressError),
+    /// Nobody else can open a channel without a name. These have one.
+    Nameless {
+        address: Address,
+        examples: Vec<Address>,
+    },
+    /// Blocks larger than the channel's messages were asked for.
+    Block {
+        address: Address,
+        size: usize,
+        max: usize,
+    },
+    /// The channel did not open.
+    Open(OpenError),
+    /// Nobody came.
+    NoReceiver { address: Address, waited: Duration },
+    /// Nothing came.
+    Silence { address: Address, waited: Duration },
+    /// A line is longer than the channel's messages.
+    Line {
+        address: Address,
+        number: u64,
+        max: usize,
+        remedy: String,
+    },
+    /// A message was not sent, after so many that were.
+    Send {
+        address: Address,
+        sent: u64,
+        error: SendError,
+    },
+    /// No message was received.
+    Recv { address: Address, error: RecvError },
+    /// The channel's state could not be asked for.
+    Channel { address: Address, error: io::Error },
+    /// Standard input.
+    Input(io::Error),
+    /// Standard output.
+    Output(io::Error),
+    /// Signals could not be caught.
+    Signals(io::Error),
+    /// A signal asked us to end.
+    Stopped(i32),
+}
+
+impl Failure {
+    /// Its number, as [`CODES`] tells.
+    const fn code(&self) -> u8 {
+        match self {
+            Self::Address(_) | Self::Nameless { .. } | Self::Block { .. } => 2,
+            Self::Open(OpenError {
+                kind: OpenErrorKind::NotReady,
+                ..
+            })
+            | Self::NoReceiver { .. }
+            | Self::Silence { .. } => 5,
+            Self::Open(_) => 3,
+            Self::Send {
+                error: SendError::Disconnected,
+                ..
+            } => 4,
+            _ => 1,
+        }
+    }
+
+    /// Tells people, and ends as the caller of the command should see it. Everything that must be dropped has been.
+    pub(crate) fn report(self) -> ExitCode {
+        if let Self::Stopped(signal) = self {
+            // Ends the process, so that a shell sees which signal it was.
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+        } else {
+            let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+            // Nobody is left to tell if standard error is gone.
+            let _ = writeln!(anstream::stderr(), "{red}laneway:{red:#} {self}");
+        }
+        ExitCode::from(self.code())
+    }
+
+    /// Whether all that happened is that nobody reads our output any more.
+    pub(crate) fn is_closed_output(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(error) => write!(f, "{error}"),
+            Self::Nameless { address, examples } => {
+                let examples: Vec<_> = examples.iter().map(ToString::to_string).collect();
+                write!(
+                    f,
+                    "{address} has no name by which another process could find it; use {}",
+                    examples.join(" or ")
+                )
+            }
+            Self::Block { address, size, max } => write!(
+                f,
+                "--size {size} is more than the {max} bytes a message on {address} may have; say --size {max} or less"
+            ),
+            Self::Open(error) => write!(f, "{error}"),
+            Self::NoReceiver { address, waited } => write!(
+                f,
+                "{address}: no receiver came within {waited:?}; start laneway recv '{address}', or wait longer"
+            ),
+            Self::Silence { address, waited } => write!(
+                f,
+                "{address}: nothing came within {waited:?}; send to it, or wait longer"
+            ),
+            Self::Line {
+                address,
+                number,
+                max,
+                remedy,
+            } => write!(
+                f,
+                "line {number} is longer than the {max} bytes a message on {address} may have; cut the input with --raw{remedy}"
+            ),
+            Self::Send {
+                address,
+                sent,
+                error: SendError::Disconnected,
+            } => write!(
+                f,
+                "{address}: every receiver is gone, after {}; start laneway recv '{address}' and send again",
+                messages(*sent)
+            ),
+            Self::Send {
+                address,
+                sent,
+                error,
+            } => write!(f, "{address}, after {}: {error}", messages(*sent)),
+            Self::Recv { address, error } => write!(f, "{address}: {error}"),
+            Self::Channel { address, error } => write!(f, "{address}: {error}"),
+            Self::Input(error) => write!(f, "standard input: {error}"),
+            Self::Output(error) => write!(f, "standard output: {error}"),
+            Self::Signals(error) => write!(f, "signals cannot be caught: {error}"),
+            Self::Stopped(signal) => write!(f, "ended by signal {signal}"),
+        }
+    }
+}
+
+fn messages(count: u64) -> String {
+    match count {
+        1 => "1 message".to_owned(),
+        _ => format!("{count} messages"),
+    }
+}

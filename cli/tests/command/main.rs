@@ -1,0 +1,8 @@
+//! The command itself, run as people run it: two processes, real channels, every named transport.
+
+mod carry;
+mod list;
+mod place;
+mod refuse;
+mod running;
+mod stop;
