@@ -37,80 +37,77 @@ const LAP_BITS: u32 = 24;
 /// The longest message and the largest ring that the words can tell.
 pub(crate) const MOST: usize = 1 << (LEN_BITS - 1);
 
-/// Where a record is in its life.
+/// Where a record is in its life. No word says 0, which is what the ring is born with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+struct Phase(u64);
+
+impl Phase {
     /// Not the first slot of a record.
-    Inside,
+    const INSIDE: Self = Self(1);
     /// A producer writes it.
-    Claimed,
+    const CLAIMED: Self = Self(2);
     /// A message.
-    Ready,
+    const READY: Self = Self(3);
     /// A consumer reads it.
-    Taken,
+    const TAKEN: Self = Self(4);
     /// Over, or never was.
-    Done,
+    const DONE: Self = Self(5);
 }
 
-/// A state word, taken apart.
+/// A state word: lap, phase, owner, length, from the top down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct State {
-    lap: u32,
-    phase: Phase,
-    owner: u16,
-    len: usize,
-}
+struct State(u64);
+
+const LEN_MASK: u64 = (1 << LEN_BITS) - 1;
+const OWNER_MASK: u64 = (1 << OWNER_BITS) - 1;
+const PHASE_MASK: u64 = (1 << PHASE_BITS) - 1;
+const LAP_MASK: u64 = (1 << LAP_BITS) - 1;
 
 impl State {
-    const fn word(self) -> u64 {
-        let phase = match self.phase {
-            Phase::Inside => 1,
-            Phase::Claimed => 2,
-            Phase::Ready => 3,
-            Phase::Taken => 4,
-            Phase::Done => 5,
-        };
-        let word = (self.lap as u64) << PHASE_BITS | phase;
-        let word = word << OWNER_BITS | self.owner as u64;
-        word << LEN_BITS | self.len as u64
+    #[inline]
+    const fn new(lap: u64, phase: Phase, owner: u16, len: usize) -> Self {
+        let word = lap << PHASE_BITS | phase.0;
+        let word = word << OWNER_BITS | owner as u64;
+        Self(word << LEN_BITS | len as u64 & LEN_MASK)
     }
 
-    /// `None` for a word that was never written, or that nobody of us wrote.
-    fn of(word: u64) -> Option<Self> {
-        let field = |shift: u32, bits: u32| word >> shift & ((1 << bits) - 1);
-        let phase = match field(LEN_BITS + OWNER_BITS, PHASE_BITS) {
-            1 => Phase::Inside,
-            2 => Phase::Claimed,
-            3 => Phase::Ready,
-            4 => Phase::Taken,
-            5 => Phase::Done,
-            _ => return None,
-        };
-        Some(Self {
-            lap: u32::try_from(field(LEN_BITS + OWNER_BITS + PHASE_BITS, LAP_BITS)).ok()?,
-            phase,
-            owner: u16::try_from(field(LEN_BITS, OWNER_BITS)).ok()?,
-            len: usize::try_from(field(0, LEN_BITS)).ok()?,
-        })
+    #[inline]
+    const fn lap(self) -> u64 {
+        self.0 >> (LEN_BITS + OWNER_BITS + PHASE_BITS)
     }
 
+    #[inline]
+    const fn phase(self) -> Phase {
+        Phase(self.0 >> (LEN_BITS + OWNER_BITS) & PHASE_MASK)
+    }
+
+    #[inline]
+    fn owner(self) -> u16 {
+        u16::try_from(self.0 >> LEN_BITS & OWNER_MASK).unwrap_or(NOBODY)
+    }
+
+    #[inline]
+    fn len(self) -> usize {
+        usize::try_from(self.0 & LEN_MASK).unwrap_or(0)
+    }
+
+    #[inline]
     const fn in_phase(self, phase: Phase, owner: u16) -> Self {
-        Self {
-            phase,
-            owner,
-            ..self
-        }
+        let rest = self.0 & !((PHASE_MASK << OWNER_BITS | OWNER_MASK) << LEN_BITS);
+        Self(rest | (phase.0 << OWNER_BITS | owner as u64) << LEN_BITS)
     }
 
-    const fn slots(self) -> u64 {
-        slots(self.len)
+    #[inline]
+    fn slots(self) -> u64 {
+        slots(self.len())
     }
 }
 
 /// How many slots a message takes; an empty one takes one.
+#[inline]
 const fn slots(len: usize) -> u64 {
-    let count = len.div_ceil(SLOT);
-    if count == 0 { 1 } else { count as u64 }
+    let bytes = if len == 0 { 1 } else { len };
+    bytes.div_ceil(SLOT) as u64
 }
 
 /// Why nothing moved.
@@ -155,9 +152,9 @@ impl<'a> Ring<'a> {
         self.states.len() as u64
     }
 
-    fn lap(&self, place: u64) -> u32 {
-        let lap = place / self.count().max(1) & ((1 << LAP_BITS) - 1);
-        u32::try_from(lap).unwrap_or_default()
+    #[inline]
+    fn lap(&self, place: u64) -> u64 {
+        place >> self.states.len().trailing_zeros() & LAP_MASK
     }
 
     #[inline]
@@ -171,20 +168,18 @@ impl<'a> Ring<'a> {
     fn state(&self, place: u64) -> Result<Option<State>, Stuck> {
         // ORDERING: Acquire; pairs with the Release of every change of state: who sees READY sees
         // the message, who sees DONE may overwrite it.
-        let state = State::of(self.word(place)?.load(Ordering::Acquire));
-        Ok(state.filter(|state| state.lap == self.lap(place)))
+        let state = State(self.word(place)?.load(Ordering::Acquire));
+        let valid = state.lap() == self.lap(place) && state.0 != 0;
+        Ok(valid.then_some(state))
     }
 
     /// Changes a state, if it still is what it was.
     #[inline]
-    fn change(&self, place: u64, from: u64, to: State) -> Result<bool, Stuck> {
+    fn change(&self, place: u64, from: State, to: State) -> Result<bool, Stuck> {
         // ORDERING: AcqRel; pairs with the Acquire in `state`.
-        let result = self.word(place)?.compare_exchange(
-            from,
-            to.word(),
-            Ordering::AcqRel,
-            Ordering::Relaxed,
-        );
+        let result =
+            self.word(place)?
+                .compare_exchange(from.0, to.0, Ordering::AcqRel, Ordering::Relaxed);
         Ok(result.is_ok())
     }
 
@@ -203,7 +198,7 @@ impl<'a> Ring<'a> {
     /// Stamps the words inside a record, before it can become READY or DONE.
     #[inline]
     fn stamp(&self, place: u64, state: State) -> Result<(), Stuck> {
-        let inside = state.in_phase(Phase::Inside, NOBODY).word();
+        let inside = state.in_phase(Phase::INSIDE, NOBODY).0;
         for slot in 1..state.slots() {
             // ORDERING: Relaxed; published by the change of the record's state that follows.
             self.word(place.wrapping_add(slot))?
@@ -227,9 +222,9 @@ impl<'a> Ring<'a> {
                 return Err(Stuck::NotNow);
             }
             // ORDERING: Acquire; as in `state`.
-            let word = self.word(place)?.load(Ordering::Acquire);
+            let state = State(self.word(place)?.load(Ordering::Acquire));
             let lap = self.lap(place);
-            if let Some(state) = State::of(word).filter(|state| state.lap == lap) {
+            if state.lap() == lap && state.0 != 0 {
                 Self::pass(self.tail, place, state.slots());
                 continue;
             }
@@ -237,24 +232,19 @@ impl<'a> Ring<'a> {
                 true => usize::try_from(left).map_err(|_| Stuck::Corrupt)? * SLOT,
                 false => message.len(),
             };
-            let claim = State {
-                lap,
-                phase: Phase::Claimed,
-                owner: me,
-                len,
-            };
-            if !self.change(place, word, claim)? {
+            let claim = State::new(lap, Phase::CLAIMED, me, len);
+            if !self.change(place, state, claim)? {
                 continue;
             }
             Self::pass(self.tail, place, size);
             self.stamp(place, claim)?;
             if skip {
-                self.change(place, claim.word(), claim.in_phase(Phase::Done, NOBODY))?;
+                self.change(place, claim, claim.in_phase(Phase::DONE, NOBODY))?;
                 continue;
             }
             self.data.write(place.wrapping_mul(SLOT as u64), message)?;
             // It fails only if somebody took us for dead, wrongly.
-            let ready = self.change(place, claim.word(), claim.in_phase(Phase::Ready, NOBODY))?;
+            let ready = self.change(place, claim, claim.in_phase(Phase::READY, NOBODY))?;
             return if ready { Ok(()) } else { Err(Stuck::Corrupt) };
         }
     }
@@ -281,7 +271,7 @@ impl<'a> Ring<'a> {
         // Bounded: whatever the words say, it goes round once at most.
         for _ in 0..self.count() {
             match self.state(freed)? {
-                Some(state) if state.phase == Phase::Done => {
+                Some(state) if state.phase() == Phase::DONE => {
                     // The head comes first, or it would wait for a lap that is over.
                     Self::pass(self.head, freed, state.slots());
                     freed = freed.wrapping_add(state.slots());
@@ -315,11 +305,11 @@ impl<'a> Ring<'a> {
                 }
                 return Err(Stuck::NotNow);
             };
-            match state.phase {
-                Phase::Claimed => return Err(Stuck::NotNow),
-                Phase::Ready => {
-                    let taken = state.in_phase(Phase::Taken, me);
-                    if self.change(place, state.word(), taken)? {
+            match state.phase() {
+                Phase::CLAIMED => return Err(Stuck::NotNow),
+                Phase::READY => {
+                    let taken = state.in_phase(Phase::TAKEN, me);
+                    if self.change(place, state, taken)? {
                         Self::pass(self.head, place, state.slots());
                         return Ok(Taken {
                             place,
@@ -327,8 +317,8 @@ impl<'a> Ring<'a> {
                         });
                     }
                 }
-                Phase::Taken | Phase::Done => Self::pass(self.head, place, state.slots()),
-                Phase::Inside => return Err(Stuck::Corrupt),
+                Phase::TAKEN | Phase::DONE => Self::pass(self.head, place, state.slots()),
+                _ => return Err(Stuck::Corrupt),
             }
         }
     }
@@ -337,9 +327,9 @@ impl<'a> Ring<'a> {
     #[inline]
     pub(crate) fn message(&self, taken: &Taken) -> &'a [u8] {
         let start = taken.place.wrapping_mul(SLOT as u64);
-        match self.data.range(start, taken.state.len) {
+        match self.data.range(start, taken.state.len()) {
             // SAFETY: by R1, R2 and R4: a taken record is its consumer's until it is DONE.
-            Ok(place) => unsafe { std::slice::from_raw_parts(place.as_ptr(), taken.state.len) },
+            Ok(place) => unsafe { std::slice::from_raw_parts(place.as_ptr(), taken.state.len()) },
             Err(OutOfBounds) => &[],
         }
     }
@@ -347,9 +337,9 @@ impl<'a> Ring<'a> {
     /// Finishes a taken message.
     #[inline]
     pub(crate) fn finish(&self, taken: Taken) {
-        let done = taken.state.in_phase(Phase::Done, NOBODY);
+        let done = taken.state.in_phase(Phase::DONE, NOBODY);
         // It fails only if somebody took us for dead, wrongly, or the words were overwritten.
-        let _ = self.change(taken.place, taken.state.word(), done);
+        let _ = self.change(taken.place, taken.state, done);
     }
 
     /// Undoes what the dead have left: claims are skipped; what they had taken is taken over as `me`, one message a call.
@@ -365,11 +355,11 @@ impl<'a> Ring<'a> {
             let Some(state) = self.state(place)? else {
                 return Ok(None);
             };
-            match state.phase {
-                Phase::Claimed if is_dead(state.owner) => self.skip(place, state)?,
-                Phase::Taken if is_dead(state.owner) => {
-                    let taken = state.in_phase(Phase::Taken, me);
-                    if self.change(place, state.word(), taken)? {
+            match state.phase() {
+                Phase::CLAIMED if is_dead(state.owner()) => self.skip(place, state)?,
+                Phase::TAKEN if is_dead(state.owner()) => {
+                    let taken = state.in_phase(Phase::TAKEN, me);
+                    if self.change(place, state, taken)? {
                         return Ok(Some(Taken {
                             place,
                             state: taken,
@@ -390,10 +380,10 @@ impl<'a> Ring<'a> {
             let Some(state) = self.state(place)? else {
                 return Ok(());
             };
-            match state.phase {
-                Phase::Claimed if state.owner == me => self.skip(place, state)?,
-                Phase::Taken if state.owner == me => {
-                    self.change(place, state.word(), state.in_phase(Phase::Taken, NOBODY))?;
+            match state.phase() {
+                Phase::CLAIMED if state.owner() == me => self.skip(place, state)?,
+                Phase::TAKEN if state.owner() == me => {
+                    self.change(place, state, state.in_phase(Phase::TAKEN, NOBODY))?;
                 }
                 _ => {}
             }
@@ -405,7 +395,7 @@ impl<'a> Ring<'a> {
     fn skip(&self, place: u64, claim: State) -> Result<(), Stuck> {
         Self::pass(self.tail, place, claim.slots());
         self.stamp(place, claim)?;
-        self.change(place, claim.word(), claim.in_phase(Phase::Done, NOBODY))?;
+        self.change(place, claim, claim.in_phase(Phase::DONE, NOBODY))?;
         Ok(())
     }
 
@@ -495,13 +485,8 @@ mod tests {
         let mut memory = Memory::new(8);
         let ring = memory.ring();
         // Died after its claim, before the tail moved.
-        let claim = State {
-            lap: 0,
-            phase: Phase::Claimed,
-            owner: 7,
-            len: 100,
-        };
-        assert_eq!(ring.change(0, 0, claim), Ok(true));
+        let claim = State::new(0, Phase::CLAIMED, 7, 100);
+        assert_eq!(ring.change(0, State(0), claim), Ok(true));
         ring.push(1, b"behind").expect("room");
         assert_eq!(pop(ring, 2), Err(Stuck::NotNow));
         assert_eq!(
