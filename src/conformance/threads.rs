@@ -50,6 +50,7 @@ pub(super) fn cases<C: Channel>() -> Vec<Case<C>> {
         ("batch_stops_when_full", batch_stops_when_full),
         ("batch_stops_at_too_large", batch_stops_at_too_large),
         ("typed", typed),
+        ("typed_lent", typed_lent),
         ("typed_mismatch_is_refused", typed_mismatch_is_refused),
         ("typed_length_is_checked", typed_length_is_checked),
         ("numbered", numbered),
@@ -457,6 +458,25 @@ fn typed<C: Channel>(subject: &Subject<C>) {
     tx.send(&[4, 5, 6]).expect("sends");
     assert_eq!(rx.recv().expect("receives"), [1, 2, 3]);
     assert_eq!(rx.try_recv().expect("receives"), [4, 5, 6]);
+    assert!(matches!(rx.try_recv(), Err(RecvError::Empty)));
+}
+
+fn typed_lent<C: Channel>(subject: &Subject<C>) {
+    let (tx, rx) = subject.pair();
+    let mut tx = tx.pod::<[u64; 9]>().expect("agrees");
+    let mut rx = rx.pod::<[u64; 9]>().expect("agrees");
+    for round in 0..20 {
+        drop(tx.slot().expect("reserves"));
+        let mut slot = tx.slot().expect("reserves");
+        *slot.value() = [round; 9];
+        slot.commit().expect("sends");
+        let loan = rx.loan().expect("lends");
+        assert_eq!(*loan, [round; 9]);
+    }
+    tx.send(&[1; 9]).expect("sends");
+    let mut seen = Vec::new();
+    assert_eq!(rx.drain(9, |value| seen.push(*value)).expect("drains"), 1);
+    assert_eq!(seen, [[1; 9]]);
     assert!(matches!(rx.try_recv(), Err(RecvError::Empty)));
 }
 

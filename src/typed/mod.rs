@@ -2,4 +2,4 @@
 
 mod pod;
 
-pub use pod::{PodReceiver, PodSender};
+pub use pod::{PodLoan, PodReceiver, PodSender, PodSlot};

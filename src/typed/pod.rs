@@ -1,8 +1,8 @@
 //! Values that are plain bytes, by bytemuck.
 
-use std::{fmt, marker::PhantomData, time::Duration};
+use std::{fmt, marker::PhantomData, ops::Deref, time::Duration};
 
-use bytemuck::{AnyBitPattern, NoUninit};
+use bytemuck::{AnyBitPattern, NoUninit, Pod};
 
 use crate::{
     Address, Deadline, Endpoint, Fingerprint, OpenError, OpenErrorKind, Receiver, RecvError,
@@ -87,9 +87,88 @@ impl<T: NoUninit, S: Sender> PodSender<T, S> {
         self.sender.send_by(bytemuck::bytes_of(value), deadline)
     }
 
+    /// Reserves a value, waiting for room as long as it takes. On rings it is written where it will be read.
+    ///
+    /// # Errors
+    /// As for [`Sender::reserve`].
+    ///
+    /// ```
+    /// use laneway::{Channel, ReceiverExt, SenderExt};
+    ///
+    /// let (tx, rx) = laneway::channel("shm+spsc:")?.pair()?;
+    /// let (mut tx, mut rx) = (tx.pod::<[u64; 512]>()?, rx.pod::<[u64; 512]>()?);
+    /// let mut slot = tx.slot()?;
+    /// slot.value()[511] = 7;
+    /// slot.commit()?;
+    /// assert_eq!(rx.loan()?[511], 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn slot(&mut self) -> Result<PodSlot<'_, T, S>, SendError>
+    where
+        T: Pod,
+    {
+        let room = self.sender.reserve(size_of::<T>(), Deadline::NEVER)?;
+        let aside = bytemuck::try_from_bytes_mut::<T>(room)
+            .is_err()
+            .then(T::zeroed);
+        Ok(PodSlot {
+            sender: &mut self.sender,
+            aside,
+        })
+    }
+
     /// The sender below.
     pub fn into_inner(self) -> S {
         self.sender
+    }
+}
+
+/// A reserved value, to be written and committed; dropping it sends nothing.
+#[must_use = "a slot sends nothing until it is committed"]
+pub struct PodSlot<'a, T: Pod, S: Sender> {
+    sender: &'a mut S,
+    /// The value, where the transport lends bytes that are not aligned for it.
+    aside: Option<T>,
+}
+
+impl<T: Pod, S: Sender> PodSlot<'_, T, S> {
+    /// The value. What it holds at first is unspecified, and valid.
+    #[inline]
+    pub fn value(&mut self) -> &mut T {
+        match &mut self.aside {
+            Some(value) => value,
+            // Aligned and as long when it was reserved, and it has not moved.
+            None => bytemuck::from_bytes_mut(self.sender.reserved()),
+        }
+    }
+
+    /// Sends it.
+    ///
+    /// # Errors
+    /// As for [`Sender::commit`]; nothing was sent.
+    #[inline]
+    pub fn commit(self) -> Result<(), SendError> {
+        if let Some(value) = &self.aside {
+            self.sender
+                .reserved()
+                .copy_from_slice(bytemuck::bytes_of(value));
+        }
+        self.sender.commit(size_of::<T>())
+    }
+}
+
+impl<T: Pod, S: Sender> Drop for PodSlot<'_, T, S> {
+    /// After a commit there is nothing left to abort.
+    #[inline]
+    fn drop(&mut self) {
+        self.sender.abort();
+    }
+}
+
+impl<T: Pod, S: Sender> fmt::Debug for PodSlot<'_, T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PodSlot")
     }
 }
 
@@ -157,9 +236,82 @@ impl<T: AnyBitPattern, R: Receiver> PodReceiver<T, R> {
         Ok(value)
     }
 
+    /// Lends the next value, waiting for one as long as it takes. On rings it is read where it was written.
+    ///
+    /// # Errors
+    /// As for [`recv_by`](Self::recv_by), never [`Empty`](RecvError::Empty).
+    #[inline]
+    pub fn loan(&mut self) -> Result<PodLoan<'_, T, R>, RecvError> {
+        let message = self.receiver.peek(Deadline::NEVER)?;
+        let found = message.len();
+        let aside = match bytemuck::try_from_bytes::<T>(message) {
+            Ok(_) => None,
+            Err(_) => match bytemuck::try_pod_read_unaligned(message) {
+                Ok(value) => Some(value),
+                Err(_) => return Err(RecvError::Mistyped { found }),
+            },
+        };
+        Ok(PodLoan {
+            receiver: &mut self.receiver,
+            aside,
+        })
+    }
+
+    /// Waits for a value as long as it takes, then gives what is there, `max` values at most, to `each`,
+    /// and tells how many that was.
+    ///
+    /// # Errors
+    /// As for [`recv_by`](Self::recv_by), if there was no value.
+    pub fn drain(&mut self, max: usize, mut each: impl FnMut(&T)) -> Result<usize, RecvError> {
+        let mut deadline = Deadline::NEVER;
+        for drained in 0..max {
+            match self.recv_by(deadline) {
+                Ok(value) => each(&value),
+                Err(error) if drained == 0 => return Err(error),
+                Err(_) => return Ok(drained),
+            }
+            deadline = Deadline::NOW;
+        }
+        Ok(max)
+    }
+
     /// The receiver below, with all its messages.
     pub fn into_inner(self) -> R {
         self.receiver
+    }
+}
+
+/// A received value, lent; dropping it finishes the message.
+#[must_use = "dropping a loan finishes the message"]
+pub struct PodLoan<'a, T: AnyBitPattern, R: Receiver> {
+    receiver: &'a mut R,
+    /// The value, where the transport lends bytes that are not aligned for it.
+    aside: Option<T>,
+}
+
+impl<T: AnyBitPattern, R: Receiver> Deref for PodLoan<'_, T, R> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        match &self.aside {
+            Some(value) => value,
+            // Aligned and as long when it was peeked, and it has not moved.
+            None => bytemuck::from_bytes(self.receiver.peeked()),
+        }
+    }
+}
+
+impl<T: AnyBitPattern, R: Receiver> Drop for PodLoan<'_, T, R> {
+    #[inline]
+    fn drop(&mut self) {
+        self.receiver.consume();
+    }
+}
+
+impl<T: AnyBitPattern + fmt::Debug, R: Receiver> fmt::Debug for PodLoan<'_, T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PodLoan").field(&**self).finish()
     }
 }
 
