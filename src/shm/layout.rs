@@ -87,6 +87,7 @@ pub(crate) struct Header {
 }
 
 /// Every field with its place, for docs and tests.
+#[cfg(feature = "conformance")]
 pub(crate) const FIELDS: &[(&str, usize)] = &[
     ("magic", offset_of!(Header, identity.shape.magic)),
     ("layout", offset_of!(Header, identity.shape.layout)),
