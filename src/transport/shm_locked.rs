@@ -125,7 +125,9 @@ impl ShmLocked {
         let capacity = wanted.next_power_of_two();
         // A record may need as much again to reach the start of the ring.
         let most = (capacity / 2 - record::HEADER).min(1 << 31);
-        let max = self.max_message.unwrap_or(capacity / 4 - record::HEADER);
+        let max = self
+            .max_message
+            .unwrap_or((capacity / 4 - record::HEADER).min(most));
         if max > most {
             return Err(("max_message", MESSAGE_FORM));
         }
