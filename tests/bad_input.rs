@@ -12,12 +12,11 @@ mod attempt;
 mod foreign;
 #[path = "bad_input/permission.rs"]
 mod permission;
+mod private;
 #[path = "bad_input/queues.rs"]
 mod queues;
 #[path = "bad_input/shape.rs"]
 mod shape;
-#[path = "bad_input/snapshot.rs"]
-mod snapshot;
 #[path = "bad_input/space.rs"]
 mod space;
 #[path = "bad_input/world.rs"]
@@ -25,7 +24,8 @@ mod world;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use world::{Case, Place};
+use private::Place;
+use world::{Case, VARIABLE};
 
 fn main() {
     let cases: Vec<Case> = [
@@ -38,7 +38,7 @@ fn main() {
     ]
     .concat();
     world::serve(&cases);
-    let lacking = world::lacking();
+    let lacking = private::lacking(VARIABLE);
     let trials = cases.into_iter().map(|case| {
         let missing = lacking.as_ref().filter(|_| case.place == Place::Private);
         let name = match (missing, case.bug) {
@@ -51,7 +51,7 @@ fn main() {
             None => Place::Private,
         };
         Trial::test(name, move || {
-            world::run(place, case.name).map_err(Failed::from)
+            private::run(place, VARIABLE, &format!("case {}", case.name)).map_err(Failed::from)
         })
         .with_ignored_flag(missing.is_some() || case.bug.is_some())
     });

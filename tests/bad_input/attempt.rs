@@ -2,7 +2,7 @@
 
 use laneway::{AddressError, BoxChannel, Channel, OpenError, OpenErrorKind, Receiver, Sender};
 
-use crate::snapshot::Snapshot;
+use crate::private::snapshot::Snapshot;
 
 /// One way of opening.
 type Way<C> = (&'static str, fn(&C) -> Result<(), OpenError>);

@@ -13,8 +13,8 @@ use nix::sys::{
 
 use crate::{
     attempt::{assert_alive, assert_refused, assert_says, channel, pair_refused, wrong},
-    snapshot::Snapshot,
-    world::{Case, SHM, path, segment},
+    private::{SHM, snapshot::Snapshot},
+    world::{Case, path, segment},
 };
 
 pub(crate) const CASES: &[Case] = &[

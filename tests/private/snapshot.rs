@@ -8,7 +8,7 @@ use std::{
     process,
 };
 
-use crate::world;
+use crate::private;
 
 /// Objects in `/dev/shm` and in the temporary folder with their contents, System V queues, and our descriptors.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl Snapshot {
         let mut found = BTreeSet::new();
         look(Path::new("/dev/shm"), &mut found);
         look(&env::temp_dir(), &mut found);
-        if world::is_private() {
+        if private::is_private() {
             // Without our own namespace others make and remove queues meanwhile.
             let queues = fs::read_to_string("/proc/sysvipc/msg").unwrap_or_default();
             for line in queues.lines().skip(1) {
@@ -50,7 +50,7 @@ impl Snapshot {
 
 fn look(folder: &Path, found: &mut BTreeSet<String>) {
     let own = process::id().to_string();
-    let alone = world::is_private() || folder.starts_with(env::temp_dir());
+    let alone = private::is_private() || folder.starts_with(env::temp_dir());
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     for entry in entries {
         let path = entry.path();
