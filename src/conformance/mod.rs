@@ -64,6 +64,12 @@ impl fmt::Debug for Suite {
     }
 }
 
+/// Every field of a segment's header with its offset, to hold against docs/layout.md.
+#[must_use]
+pub fn layout_fields() -> &'static [(&'static str, usize)] {
+    crate::shm::layout::FIELDS
+}
+
 /// All trials of a transport.
 #[must_use]
 pub fn trials(driver: &Driver) -> Vec<Trial> {

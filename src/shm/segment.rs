@@ -474,6 +474,7 @@ fn find(name: &str, plan: &Plan<'_>) -> Result<Option<File>, OpenError> {
                 Some(Errno::ENOENT) => Ok(None),
                 Some(Errno::ELOOP) => Err(refused("the name is a symbolic link")),
                 Some(Errno::EISDIR) => Err(refused("the name is a directory")),
+                Some(Errno::ENXIO) => Err(refused("the name is not a segment")),
                 _ => Err(plan.os(error)),
             };
         }

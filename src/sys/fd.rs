@@ -59,6 +59,7 @@ pub(crate) fn write(fd: BorrowedFd<'_>, parts: &[IoSlice<'_>], block: Block) -> 
     if HAS_NOSIGNAL.load(Ordering::Relaxed) {
         match write_flags(fd, parts, wait | RWF_NOSIGNAL) {
             Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => {
+                // ORDERING: Relaxed; as above.
                 HAS_NOSIGNAL.store(false, Ordering::Relaxed);
             }
             result => return result,

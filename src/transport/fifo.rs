@@ -140,10 +140,10 @@ impl Fifo {
         };
         fcntl(&fd, FcntlArg::F_SETFL(packet)).map_err(|e| self.os(e))?;
         fcntl(&trying, FcntlArg::F_SETFL(packet | OFlag::O_NONBLOCK)).map_err(|e| self.os(e))?;
+        self.declare_mode(&fd)?;
         if let Some(bytes) = self.capacity {
             pipe_options::resize(&fd, bytes, &self.address())?;
         }
-        self.declare_mode(&fd)?;
         presence::join(&fd, end).map_err(|e| self.os(e))?;
         Ok(Some(Ends {
             fd: fd.into(),

@@ -185,7 +185,12 @@ impl Sysv {
     fn file(&self) -> io::Result<File> {
         let path = Path::new(&self.path);
         loop {
-            match File::open(path) {
+            // Not blocking, for a path may be a FIFO.
+            let found = OpenOptions::new()
+                .read(true)
+                .custom_flags(libc::O_NONBLOCK)
+                .open(path);
+            match found {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 found => return found,
             }

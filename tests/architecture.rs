@@ -1,0 +1,13 @@
+//! The rules of the tree that no compiler checks: who may import whom, where `unsafe` and atomics live and what stands
+//! above them, how long a file may be, that every transport is in the table, and that README's table is the registry's.
+//!
+//! Each rule is a function over text, so that each is also shown to fail on text that breaks it.
+
+#[path = "architecture/edges.rs"]
+mod edges;
+#[path = "architecture/habits.rs"]
+mod habits;
+#[path = "architecture/source.rs"]
+mod source;
+#[path = "architecture/transports.rs"]
+mod transports;
