@@ -224,8 +224,13 @@ impl<'a> Ring<'a> {
             // ORDERING: Acquire; as in `state`.
             let state = State(self.word(place)?.load(Ordering::Acquire));
             let lap = self.lap(place);
-            if state.lap() == lap && state.0 != 0 {
+            let age = lap.wrapping_sub(state.lap()) & LAP_MASK;
+            if age == 0 && state.0 != 0 {
                 Self::pass(self.tail, place, state.slots());
+                continue;
+            }
+            if age > LAP_MASK / 2 {
+                // Of a later lap: it was long ago that we read the tail.
                 continue;
             }
             let len = match skip {
