@@ -32,6 +32,8 @@ pub mod typed;
 pub mod conformance;
 
 #[cfg(feature = "measure")]
+pub mod choose;
+#[cfg(feature = "measure")]
 pub mod measure;
 
 pub use address::{Address, AddressError, AddressProblem, Key};

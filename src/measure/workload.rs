@@ -115,6 +115,10 @@ impl Plan {
     const FIGURES: u32 = 2;
     /// Below this a slice of time says more about waking up than about the channel.
     const SHORTEST: Duration = Duration::from_millis(20);
+    /// Above this more rounds say more than longer ones.
+    const LONGEST: Duration = Duration::from_millis(250);
+    /// More than that nobody reads.
+    const MOST_ROUNDS: u32 = 999;
 
     /// So many rounds, so long for each figure, on cores of their own.
     #[must_use]
@@ -130,16 +134,20 @@ impl Plan {
     #[must_use]
     pub fn within(total: Duration, channels: usize) -> Self {
         let channels = u32::try_from(channels.max(1)).unwrap_or(u32::MAX);
-        let slice = |rounds: u32| {
+        let slices = |rounds: u32| {
             // The warm-up is half a round.
             let halves = rounds.saturating_mul(2).saturating_add(1);
-            let slices = halves
+            halves
                 .saturating_mul(channels)
-                .saturating_mul(Self::FIGURES);
-            total.saturating_mul(2) / slices
+                .saturating_mul(Self::FIGURES)
         };
-        // 9 rounds give an interval that the worst two are not part of, 6 the shortest with 95 %.
-        let rounds = if slice(9) < Self::SHORTEST { 6 } else { 9 };
+        let slice = |rounds| total.saturating_mul(2) / slices(rounds);
+        // 6 rounds are the fewest with an interval of 95 %; of 9 the worst two are not part of it.
+        let mut rounds = if slice(9) < Self::SHORTEST { 6 } else { 9 };
+        // More time means more rounds, not longer ones: what disturbs a machine lasts longer than a slice.
+        while slice(rounds) > Self::LONGEST && rounds < Self::MOST_ROUNDS {
+            rounds += 1;
+        }
         Self::new(rounds, slice(rounds).max(Duration::from_millis(1)))
     }
 }
@@ -169,8 +177,8 @@ mod tests {
 
     #[test]
     fn a_plan_keeps_to_its_time() {
-        for channels in 1..40 {
-            let total = Duration::from_secs(9);
+        for (seconds, channels) in (1..40).flat_map(|n| [(9, n), (90, n)]) {
+            let total = Duration::from_secs(seconds);
             let plan = Plan::within(total, channels);
             let halves = plan.rounds * 2 + 1;
             let channels = u32::try_from(channels).expect("small");
