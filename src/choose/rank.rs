@@ -101,6 +101,9 @@ pub fn rank(needs: &Needs, reports: &[Report]) -> Recommendation {
     let mut why = vec![match (verdict, second) {
         (Verdict::Tie, _) => tie(needs.objective, &close, pick),
         (_, Some(second)) => ahead(needs.objective, pick, second),
+        (_, None) if reports.len() == 1 => {
+            format!("{} is the only one that qualifies", pick.address)
+        }
         (_, None) => format!("{} is the only one with figures", pick.address),
     }];
     why.extend(other_objective(needs.objective, &runners, pick));
@@ -180,7 +183,7 @@ fn other_objective(
         median(a).total_cmp(&median(b))
     })?;
     Some(format!(
-        "for {other} take {}: {} against {}",
+        "for {other} take {} instead, with {} against {}",
         best.address,
         figure(other, best.figures),
         figure(other, pick.figures)
@@ -267,7 +270,10 @@ mod tests {
         let throughput = rank(&needs(), &reports);
         assert_eq!(throughput.pick.as_deref(), Some("busy:"));
         let other = throughput.why.get(1).expect("a second reason");
-        assert!(other.starts_with("for latency take quick:"), "{other}");
+        assert!(
+            other.starts_with("for latency take quick: instead"),
+            "{other}"
+        );
     }
 
     #[test]

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::SystemLimit;
 
+/// Bytes that a channel may need besides one message.
+pub(super) const HEADERS: u64 = 64;
+
 /// A setting of the system that is in the way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setting {
@@ -96,7 +99,9 @@ impl Refusal {
             Self::OneReceiver { .. } => "open one for each receiver".to_owned(),
             Self::Closed { .. } => "remove what stands in the way".to_owned(),
             Self::TooLong { size, settings, .. } if !settings.is_empty() => {
-                let enough = size.checked_next_power_of_two().unwrap_or(*size);
+                // With room for headers, which some settings count too.
+                let wanted = size.saturating_add(HEADERS);
+                let enough = wanted.checked_next_power_of_two().unwrap_or(wanted);
                 let raise = |setting: &Setting| format!(" {}={enough}", setting.name);
                 let all: String = settings.iter().map(raise).collect();
                 format!("sysctl -w{all}")

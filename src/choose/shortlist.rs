@@ -4,15 +4,13 @@ use crate::{
     Address, Capabilities, Channel, Driver, Endpoint, Fan, OpenErrorKind, Registry, SystemLimit,
     choose::{
         needs::Needs,
-        refusal::{Refusal, Refused, Setting},
+        refusal::{HEADERS, Refusal, Refused, Setting},
     },
     measure::{Shape, place},
 };
 
 /// How many of the longest messages a raised capacity holds: as many as the system allows.
 const HOLDS: [usize; 4] = [8, 4, 2, 1];
-/// Bytes that a channel may need besides one message.
-const HEADERS: usize = 64;
 
 /// The transports that can do what is needed, and those that cannot, in the registry's order.
 #[derive(Clone, Debug)]
@@ -151,11 +149,12 @@ fn spellings<'a>(
     address: &'a Address,
     size: usize,
 ) -> impl Iterator<Item = Address> + 'a {
+    let headers = usize::try_from(HEADERS).unwrap_or_default();
     let has = |key: &str| driver.keys().iter().any(|known| known.name == key);
     let longest = has("max_message").then(|| address.clone().with("max_message", size));
     let holds = HOLDS.iter().filter(move |_| has("capacity"));
     let capacities = holds.filter_map(move |times| {
-        let bytes = size.checked_mul(*times)?.checked_add(HEADERS)?;
+        let bytes = size.checked_mul(*times)?.checked_add(headers)?;
         Some(
             address
                 .clone()
@@ -255,7 +254,7 @@ mod tests {
         let why = sysv.reason.to_string();
         let expected = format!("message {size} B > kernel.msgmax {}", msgmax.value);
         assert!(why.starts_with(&expected), "{why}");
-        let enough = size.next_power_of_two();
+        let enough = (size + 64).next_power_of_two();
         let remedy = sysv.reason.remedy();
         let expected = format!("sysctl -w kernel.msgmax={enough}");
         assert!(remedy.starts_with(&expected), "{remedy}");

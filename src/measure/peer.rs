@@ -27,11 +27,14 @@ pub(super) const SENDER: &str = "measure.tx";
 pub(super) const RECEIVER: &str = "measure.rx";
 /// Significant digits of a latency.
 const DIGITS: u8 = 3;
+/// The longest latency that is told apart, in nanoseconds: an hour.
+const LONGEST: u64 = 3_600_000_000_000;
 
-/// A histogram for latencies of any length.
+/// A histogram for latencies up to an hour; longer ones count as one.
 pub(super) fn histogram() -> Histogram<u64> {
-    // Three digits are within what it takes.
-    Histogram::new(DIGITS).unwrap_or_else(|_| unreachable!("0 to 5 digits are allowed"))
+    // Not one that grows: that one cuts what is too large for it instead, if it is asked to saturate.
+    Histogram::new_with_max(LONGEST, DIGITS)
+        .unwrap_or_else(|_| unreachable!("0 to 5 digits are allowed"))
 }
 
 /// What a peer is told when it starts.
