@@ -20,7 +20,7 @@ pub(super) fn write(out: &mut impl Write, choices: &[Choice]) -> io::Result<()> 
     }
     writeln!(
         out,
-        "laneway {}, processes {shape}, one message a call; medians of {} interleaved rounds of {} ms, ± half the 95 % interval of the median.",
+        "laneway {}, processes {shape}, one message a call; medians of {} interleaved rounds of {} ms, \u{b1} half the 95 % interval of the median.",
         first.version,
         plan.rounds,
         plan.time.as_millis(),
@@ -28,14 +28,14 @@ pub(super) fn write(out: &mut impl Write, choices: &[Choice]) -> io::Result<()> 
     writeln!(out, "\n**Messages a second, one way**\n")?;
     table(out, choices, |figures| {
         let rate = &figures.rate;
-        format!("{} ±{:.0} %", Count(rate.median), rate.spread() * 100.0)
+        format!("{} \u{b1}{:.0} %", Count(rate.median), rate.spread() * 100.0)
     })?;
     answers(out, choices)?;
     writeln!(out, "\n**Round trip, p50 / p99**\n")?;
     table(out, choices, |figures| {
         let (p50, p99) = (&figures.p50, &figures.p99);
         let spread = p50.spread() * 100.0;
-        format!("{} ±{spread:.0} % / {}", Time(p50.median), Time(p99.median))
+        format!("{} \u{b1}{spread:.0} % / {}", Time(p50.median), Time(p99.median))
     })?;
     notes(out, choices)
 }
@@ -93,7 +93,7 @@ fn table(
             cells.push(match figures {
                 Some(Some(figures)) => cell(figures),
                 Some(None) => "disqualified".to_owned(),
-                None => "–".to_owned(),
+                None => "\u{2013}".to_owned(),
             });
         }
         line(out, &cells)?;
@@ -115,7 +115,7 @@ fn answers(out: &mut impl Write, choices: &[Choice]) -> io::Result<()> {
                     .map(|tied| format!("`{}:`", scheme(tied)));
                 format!("tie: {}", tied.collect::<Vec<_>>().join(", "))
             }
-            _ => "–".to_owned(),
+            _ => "\u{2013}".to_owned(),
         });
     }
     writeln!(out, "| {} |", cells.join(" | "))
