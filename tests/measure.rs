@@ -7,7 +7,7 @@ use std::{
     env, fs,
     io::{BufRead, BufReader, Read},
     ops::ControlFlow,
-    process::{self, Command, Stdio},
+    process::{self, Child, Command, Stdio},
     sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::{Duration, Instant},
@@ -21,7 +21,11 @@ use liar::Liar;
 use libtest_mimic::{Arguments, Trial};
 use nix::{
     errno::Errno,
-    sys::wait::{WaitPidFlag, waitpid},
+    sys::{
+        signal::{Signal, kill},
+        wait::{WaitPidFlag, waitpid},
+    },
+    unistd::Pid,
 };
 
 /// Makes this program a session that has to be killed.
@@ -74,6 +78,7 @@ fn main() {
     }
     for text in ["pipe:", "fifo:", "sysv:", "shm+lock:"] {
         add(format!("killed {text}"), Box::new(move || killed(text)));
+        add(format!("bereft {text}"), Box::new(move || bereft(text)));
     }
     add("hushed".to_owned(), Box::new(hushed));
     add("interrupted".to_owned(), Box::new(interrupted));
@@ -169,6 +174,14 @@ fn lies(lie: &str) {
     assert!(right, "{lie} was taken for {found}");
     let again = session.roundtrip(Amount::Messages(1)).map(|_| ());
     assert!(matches!(again, Err(SessionError::Fault(again)) if again == found));
+    if lie == "drop" {
+        // What is missing at the end is missing from the count only.
+        let lost = Fault::Miscounted {
+            sent: 1000,
+            received: 999,
+        };
+        assert_eq!(fault(start().throughput(Amount::Messages(1000))), lost);
+    }
     // A lie that comes later than all that is asked for is none.
     start().send(100).expect("moves");
 
@@ -250,7 +263,7 @@ fn nothing_is_left(pid: u32) {
     }
 }
 
-/// Measures until it is killed. Tells when it is at it.
+/// Measures until it or its peers are killed. Tells when it is at it.
 #[expect(clippy::print_stdout, reason = "read by the test that started it")]
 fn never_ends(text: &str) {
     let mut session =
@@ -258,12 +271,13 @@ fn never_ends(text: &str) {
     session.send(1000).expect("moves");
     println!("at it");
     let hour = Duration::from_secs(3600);
-    let end = session.throughput(Amount::Time(hour));
-    unreachable!("it was to be killed: {end:?}");
+    let end = session.throughput(Amount::Time(hour)).map(drop);
+    let died = matches!(end, Err(SessionError::Fault(Fault::Died { .. })));
+    assert!(died, "{end:?}");
 }
 
-/// When the session is killed its peers end, and the last one out removes the channels.
-fn killed(text: &str) {
+/// Starts that in a process of its own, and waits until it is at it.
+fn at_it(text: &str) -> Child {
     let mut session = Command::new(env::current_exe().expect("own path"))
         .env(NEVER_ENDS, text)
         .stdout(Stdio::piped())
@@ -275,12 +289,42 @@ fn killed(text: &str) {
         .read_line(&mut line)
         .expect("tells");
     assert_eq!(line, "at it\n");
-    session.kill().expect("is a child");
-    session.wait().expect("is a child");
-    // All of them hold this pipe, so it ends with the last of them.
+    session
+}
+
+/// Waits until the session and all its peers have ended: they hold one pipe.
+fn ended(session: &mut Child) {
     let mut told = String::new();
     let mut stderr = session.stderr.take().expect("piped");
     stderr.read_to_string(&mut told).expect("ends");
     assert_eq!(told, "");
     nothing_is_left(session.id());
+}
+
+/// When the session is killed its peers end, and the last one out removes the channels.
+fn killed(text: &str) {
+    let mut session = at_it(text);
+    session.kill().expect("is a child");
+    session.wait().expect("is a child");
+    ended(&mut session);
+}
+
+/// When the peers are killed the session ends, and removes the channels.
+fn bereft(text: &str) {
+    let mut session = at_it(text);
+    let pid = session.id();
+    let peers = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let peers = peers.expect("the kernel tells");
+    let peers: Vec<i32> = peers
+        .split_whitespace()
+        .map(|word| word.parse().expect("a pid"))
+        .collect();
+    assert_eq!(peers.len(), 2);
+    for peer in peers {
+        // Its parent has not reaped it, for it waits for both.
+        kill(Pid::from_raw(peer), Signal::SIGKILL).expect("is there");
+    }
+    let status = session.wait().expect("is a child");
+    assert!(status.success(), "{status}");
+    ended(&mut session);
 }

@@ -28,14 +28,22 @@ pub(super) fn write(out: &mut impl Write, choices: &[Choice]) -> io::Result<()> 
     writeln!(out, "\n**Messages a second, one way**\n")?;
     table(out, choices, |figures| {
         let rate = &figures.rate;
-        format!("{} \u{b1}{:.0} %", Count(rate.median), rate.spread() * 100.0)
+        format!(
+            "{} \u{b1}{:.0} %",
+            Count(rate.median),
+            rate.spread() * 100.0
+        )
     })?;
     answers(out, choices)?;
     writeln!(out, "\n**Round trip, p50 / p99**\n")?;
     table(out, choices, |figures| {
         let (p50, p99) = (&figures.p50, &figures.p99);
         let spread = p50.spread() * 100.0;
-        format!("{} \u{b1}{spread:.0} % / {}", Time(p50.median), Time(p99.median))
+        format!(
+            "{} \u{b1}{spread:.0} % / {}",
+            Time(p50.median),
+            Time(p99.median)
+        )
     })?;
     notes(out, choices)
 }
