@@ -292,39 +292,68 @@ fn at_it(text: &str) -> Child {
     session
 }
 
-/// Waits until the session and all its peers have ended: they hold one pipe.
-fn ended(session: &mut Child) {
+/// The peers of a session.
+fn peers(session: &Child) -> Vec<i32> {
+    let pid = session.id();
+    let peers = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let peers = peers.expect("the kernel tells");
+    let number = |word: &str| word.parse().expect("a pid");
+    let peers: Vec<i32> = peers.split_whitespace().map(number).collect();
+    assert_eq!(peers.len(), 2);
+    peers
+}
+
+/// The keys of the System V queues that these processes sent to last, as hexadecimal digits.
+fn queues(pids: &[i32]) -> Vec<String> {
+    let table = fs::read_to_string("/proc/sysvipc/msg").expect("has System V queues");
+    let mut keys = Vec::new();
+    for line in table.lines().skip(1) {
+        let columns: Vec<i64> = line.split_whitespace().flat_map(str::parse).collect();
+        let sender = columns.get(5).and_then(|pid| i32::try_from(*pid).ok());
+        if sender.is_some_and(|pid| pids.contains(&pid)) {
+            let key = columns.first().expect("a key") & 0xffff_ffff;
+            keys.push(format!("{key:08x}"));
+        }
+    }
+    keys
+}
+
+/// Waits until the session and all its peers have ended: they hold one pipe. Then nothing is left.
+fn ended(session: &mut Child, peers: &[i32], keys: &[String]) {
     let mut told = String::new();
     let mut stderr = session.stderr.take().expect("piped");
     stderr.read_to_string(&mut told).expect("ends");
     assert_eq!(told, "");
     nothing_is_left(session.id());
+    assert_eq!(queues(peers), Vec::<String>::new());
+    for key in keys {
+        let segment = format!("/dev/shm/laneway.sysv.{key}");
+        assert!(!fs::exists(&segment).expect("asks"), "{segment} was left");
+    }
 }
 
 /// When the session is killed its peers end, and the last one out removes the channels.
 fn killed(text: &str) {
     let mut session = at_it(text);
+    let peers = peers(&session);
+    let keys = queues(&peers);
+    assert_eq!(keys.is_empty(), text != "sysv:");
     session.kill().expect("is a child");
     session.wait().expect("is a child");
-    ended(&mut session);
+    ended(&mut session, &peers, &keys);
 }
 
 /// When the peers are killed the session ends, and removes the channels.
 fn bereft(text: &str) {
     let mut session = at_it(text);
-    let pid = session.id();
-    let peers = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-    let peers = peers.expect("the kernel tells");
-    let peers: Vec<i32> = peers
-        .split_whitespace()
-        .map(|word| word.parse().expect("a pid"))
-        .collect();
-    assert_eq!(peers.len(), 2);
-    for peer in peers {
-        // Its parent has not reaped it, for it waits for both.
-        kill(Pid::from_raw(peer), Signal::SIGKILL).expect("is there");
+    let peers = peers(&session);
+    let keys = queues(&peers);
+    for peer in &peers {
+        // The second may have followed the first by itself.
+        let killed = kill(Pid::from_raw(*peer), Signal::SIGKILL);
+        assert!(matches!(killed, Ok(()) | Err(Errno::ESRCH)), "{killed:?}");
     }
     let status = session.wait().expect("is a child");
     assert!(status.success(), "{status}");
-    ended(&mut session);
+    ended(&mut session, &peers, &keys);
 }
