@@ -67,6 +67,15 @@ impl Address {
         }
     }
 
+    /// The same under another name.
+    #[cfg(feature = "measure")]
+    pub(crate) fn renamed(&self, name: &str) -> Self {
+        Self {
+            name: name.as_bytes().to_vec(),
+            ..self.clone()
+        }
+    }
+
     /// The same with `key` set to `value`.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl fmt::Display) -> Self {

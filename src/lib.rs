@@ -31,6 +31,11 @@ pub mod typed;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
+#[cfg(feature = "measure")]
+pub mod choose;
+#[cfg(feature = "measure")]
+pub mod measure;
+
 pub use address::{Address, AddressError, AddressProblem, Key};
 pub use capability::{
     Capabilities, Depth, Fan, Fingerprint, Lifetime, Limits, SystemLimit, WaitStrategy,

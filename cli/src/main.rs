@@ -1,5 +1,6 @@
 //! The laneway command.
 
+mod choose;
 mod exit;
 mod input;
 mod list;
@@ -13,6 +14,7 @@ mod units;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use laneway::{Registry, measure};
 
 /// Move messages between processes on one machine, and find out which transport to use.
 #[derive(Debug, Parser)]
@@ -26,13 +28,18 @@ struct Arguments {
 /// One file a subcommand.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Choose(choose::Args),
     List(list::Arguments),
     Send(send::Arguments),
     Recv(recv::Arguments),
 }
 
 fn main() -> ExitCode {
+    // A peer of a measuring session is this program, run again.
+    measure::serve(&Registry::BUILTIN);
     let done = match Arguments::parse().command {
+        // Its exit codes are its own.
+        Command::Choose(arguments) => return choose::run(arguments),
         Command::List(arguments) => list::run(&arguments),
         Command::Send(arguments) => send::run(&arguments),
         Command::Recv(arguments) => recv::run(&arguments),

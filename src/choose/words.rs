@@ -1,0 +1,76 @@
+//! Numbers as people read them.
+
+use std::fmt;
+
+/// A count, in thousands or millions where it is that large.
+#[derive(Clone, Copy, Debug)]
+pub struct Count(pub f64);
+
+/// A time in nanoseconds, in the unit that suits it.
+#[derive(Clone, Copy, Debug)]
+pub struct Time(pub f64);
+
+/// Three digits, and what comes after them.
+fn short(f: &mut fmt::Formatter<'_>, number: f64, unit: &str) -> fmt::Result {
+    let digits = match number {
+        ..9.995 => 2,
+        ..99.95 => 1,
+        _ => 0,
+    };
+    f.pad(&format!("{number:.digits$}{unit}"))
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            ..999.5 => f.pad(&format!("{:.0}", self.0)),
+            ..999.5e3 => short(f, self.0 / 1e3, " k"),
+            _ => short(f, self.0 / 1e6, " M"),
+        }
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            ..999.5 => f.pad(&format!("{:.0} ns", self.0)),
+            ..999.5e3 => short(f, self.0 / 1e3, " us"),
+            ..999.5e6 => short(f, self.0 / 1e6, " ms"),
+            _ => short(f, self.0 / 1e9, " s"),
+        }
+    }
+}
+
+/// How far one is ahead: in per cent, or in times.
+pub(super) fn factor(ratio: f64) -> String {
+    if ratio < 2.0 {
+        format!("{:.0} %", (ratio - 1.0) * 100.0)
+    } else {
+        format!("{ratio:.1} times")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_digits_and_a_unit() {
+        let counts = [
+            (0.0, "0"),
+            (999.0, "999"),
+            (1000.0, "1.00 k"),
+            (45_670.0, "45.7 k"),
+            (999_600.0, "1.00 M"),
+            (123_456_789.0, "123 M"),
+        ];
+        for (number, text) in counts {
+            assert_eq!(Count(number).to_string(), text);
+        }
+        let times = [(80.0, "80 ns"), (49_950.0, "50.0 us"), (2.5e9, "2.50 s")];
+        for (nanos, text) in times {
+            assert_eq!(Time(nanos).to_string(), text);
+        }
+        assert_eq!(format!("{:>8}", Time(80.0)), "   80 ns");
+    }
+}

@@ -1,0 +1,234 @@
+//! What a session and its peers tell each other, as plain words over pipes of our own.
+
+use std::time::Duration;
+
+use crate::{
+    BoxReceiver, BoxSender,
+    measure::{
+        clock,
+        fault::{Fault, Trouble},
+        message::Tally,
+        workload::Amount,
+    },
+    typed::{PodReceiver, PodSender},
+};
+
+/// An order in words.
+pub(super) type OrderWords = [u64; 3];
+/// A reply in words.
+pub(super) type ReplyWords = [u64; 6];
+
+/// The end that sends orders.
+pub(super) type Orders = PodSender<OrderWords, BoxSender>;
+/// The end that receives replies.
+pub(super) type Replies = PodReceiver<ReplyWords, BoxReceiver>;
+
+/// The key of the receiving end of the orders, at a peer.
+pub(super) const ORDERS: &str = "measure.orders";
+/// The key of the sending end of the replies, at a peer.
+pub(super) const REPLIES: &str = "measure.replies";
+
+/// What a peer is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Send so much, then the marks that end it.
+    Produce(Amount),
+    /// Receive until the marks that end it.
+    Consume,
+    /// Send a message, wait for its echo, so often; then a mark.
+    Ping(Amount),
+    /// Send back what comes, until a mark.
+    Echo,
+}
+
+/// What a peer answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reply {
+    /// It is ready: for orders, or for messages.
+    Ready,
+    /// It did what it was to do.
+    Done(Tally),
+    /// So many round trips took about so long.
+    Bucket {
+        /// Nanoseconds.
+        value: u64,
+        /// Round trips.
+        count: u64,
+    },
+    /// The channel failed, and the peer ends.
+    Fault(Told),
+}
+
+/// A fault that a peer can tell of: two words besides its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Told([u64; 3]);
+
+fn amount(amount: Amount) -> [u64; 2] {
+    match amount {
+        Amount::Messages(count) => [0, count],
+        Amount::Time(time) => [1, clock::nanos(time)],
+    }
+}
+
+const fn to_amount(kind: u64, number: u64) -> Amount {
+    match kind {
+        0 => Amount::Messages(number),
+        _ => Amount::Time(Duration::from_nanos(number)),
+    }
+}
+
+impl Order {
+    pub(super) fn words(self) -> OrderWords {
+        let with = |order, [kind, number]: [u64; 2]| [order, kind, number];
+        match self {
+            Self::Produce(much) => with(0, amount(much)),
+            Self::Consume => [1, 0, 0],
+            Self::Ping(much) => with(2, amount(much)),
+            Self::Echo => [3, 0, 0],
+        }
+    }
+
+    /// `None` if it is no order.
+    pub(super) const fn from_words([order, kind, number]: OrderWords) -> Option<Self> {
+        Some(match order {
+            0 => Self::Produce(to_amount(kind, number)),
+            1 => Self::Consume,
+            2 => Self::Ping(to_amount(kind, number)),
+            3 => Self::Echo,
+            _ => return None,
+        })
+    }
+}
+
+impl Reply {
+    pub(super) const fn words(self) -> ReplyWords {
+        match self {
+            Self::Ready => [0; 6],
+            Self::Done(tally) => [
+                1,
+                tally.count,
+                tally.sum,
+                tally.squares,
+                tally.start,
+                tally.end,
+            ],
+            Self::Bucket { value, count } => [2, value, count, 0, 0, 0],
+            Self::Fault(Told([kind, first, second])) => [3, kind, first, second, 0, 0],
+        }
+    }
+
+    /// `None` if it is no reply.
+    pub(super) const fn from_words(words: ReplyWords) -> Option<Self> {
+        let [reply, a, b, c, d, e] = words;
+        Some(match reply {
+            0 => Self::Ready,
+            1 => Self::Done(Tally {
+                count: a,
+                sum: b,
+                squares: c,
+                start: d,
+                end: e,
+            }),
+            2 => Self::Bucket { value: a, count: b },
+            3 => Self::Fault(Told([a, b, c])),
+            _ => return None,
+        })
+    }
+}
+
+/// A trouble in two words.
+const fn trouble(trouble: Trouble) -> [u64; 2] {
+    match trouble {
+        Trouble::Disconnected => [0, 0],
+        Trouble::TooLarge => [1, 0],
+        Trouble::GaveUp => [2, 0],
+        Trouble::Corrupt => [3, 0],
+        Trouble::System(code) => [4, code.unsigned_abs() as u64],
+    }
+}
+
+fn to_trouble(kind: u64, code: u64) -> Trouble {
+    match kind {
+        0 => Trouble::Disconnected,
+        1 => Trouble::TooLarge,
+        2 => Trouble::GaveUp,
+        3 => Trouble::Corrupt,
+        _ => Trouble::System(i32::try_from(code).unwrap_or_default()),
+    }
+}
+
+impl Told {
+    /// Those that no peer tells of are told as the one that a session finds out itself.
+    pub(super) fn of(fault: &Fault) -> Self {
+        let with = |fault, [kind, code]: [u64; 2]| Self([fault, kind, code]);
+        match *fault {
+            Fault::Altered => Self([0, 0, 0]),
+            Fault::Resized { sent, received } => Self([1, sent, received]),
+            Fault::Misplaced { expected, found } => Self([2, expected, found]),
+            Fault::Sending { trouble: how } => with(3, trouble(how)),
+            Fault::Receiving { trouble: how } => with(4, trouble(how)),
+            Fault::Miscounted { sent, received } => Self([5, sent, received]),
+            Fault::Mixed | Fault::Stalled | Fault::Died { .. } => Self([6, 0, 0]),
+        }
+    }
+
+    pub(super) fn fault(self) -> Fault {
+        let Self([kind, a, b]) = self;
+        match kind {
+            0 => Fault::Altered,
+            1 => Fault::Resized {
+                sent: a,
+                received: b,
+            },
+            2 => Fault::Misplaced {
+                expected: a,
+                found: b,
+            },
+            3 => Fault::Sending {
+                trouble: to_trouble(a, b),
+            },
+            4 => Fault::Receiving {
+                trouble: to_trouble(a, b),
+            },
+            5 => Fault::Miscounted {
+                sent: a,
+                received: b,
+            },
+            _ => Fault::Mixed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_back() {
+        let time = Amount::Time(Duration::from_millis(3));
+        for order in [
+            Order::Produce(Amount::Messages(7)),
+            Order::Consume,
+            Order::Ping(time),
+            Order::Echo,
+        ] {
+            assert_eq!(Order::from_words(order.words()), Some(order));
+        }
+        let trouble = Trouble::System(32);
+        for fault in [
+            Fault::Altered,
+            Fault::Sending { trouble },
+            Fault::Resized {
+                sent: 3,
+                received: 2,
+            },
+        ] {
+            let reply = Reply::Fault(Told::of(&fault));
+            let Some(Reply::Fault(told)) = Reply::from_words(reply.words()) else {
+                panic!("{fault} was lost");
+            };
+            assert_eq!(told.fault(), fault);
+        }
+        assert_eq!(Order::from_words([9, 0, 0]), None);
+    }
+}
