@@ -73,6 +73,8 @@ pub struct Limits {
     pub payload_align: usize,
     /// The setting of the system that bounds `max_message` or `capacity`, if one does.
     pub system: Option<SystemLimit>,
+    /// All settings of the system that a channel of this kind meets, as they were when it was opened.
+    pub settings: [Option<SystemLimit>; 3],
 }
 
 impl Limits {
@@ -84,7 +86,15 @@ impl Limits {
             capacity,
             payload_align,
             system: None,
+            settings: [None; 3],
         }
+    }
+
+    /// The same, with the values that these settings of the system have.
+    #[must_use]
+    pub fn with_settings(mut self, names: [Option<&'static str>; 3]) -> Self {
+        self.settings = names.map(|name| name.and_then(SystemLimit::read));
+        self
     }
 
     /// The same, bounded by a setting of the system.

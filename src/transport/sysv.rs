@@ -354,15 +354,19 @@ impl Sysv {
             false => self.os(error),
         };
         let capacity = queue.stat().map_err(gone)?.capacity;
-        let msgmax = SystemLimit::read("kernel.msgmax");
+        let settings = Limits::new(0, capacity, 1).with_settings([
+            Some("kernel.msgmax"),
+            Some("kernel.msgmnb"),
+            Some("kernel.msgmni"),
+        ]);
+        let [msgmax, msgmnb, _] = settings.settings;
         let longest = msgmax.map_or(8192, |limit| {
             usize::try_from(limit.value).unwrap_or(usize::MAX)
         });
-        let limits = Limits::new(longest.min(capacity), capacity, 1);
-        let limits = match (SystemLimit::read("kernel.msgmnb"), msgmax) {
-            (Some(msgmnb), _) if capacity < longest => limits.bounded_by(msgmnb),
-            (_, Some(msgmax)) => limits.bounded_by(msgmax),
-            _ => limits,
+        let limits = Limits {
+            max_message: longest.min(capacity),
+            system: if capacity < longest { msgmnb } else { msgmax },
+            ..settings
         };
         let member = Member::new(segment, end, self.address(), self.wait);
         Ok((member, queue, limits))

@@ -156,8 +156,9 @@ pub(crate) fn limits(fd: &OwnedFd, mode: PipeMode) -> io::Result<Limits> {
     let bytes = fcntl(fd, FcntlArg::F_GETPIPE_SZ)?;
     let capacity = usize::try_from(bytes).unwrap_or(0);
     let limits = Limits::new(mode.max_message(capacity), capacity, 1);
-    Ok(match SystemLimit::read("fs.pipe-max-size") {
-        Some(limit) => limits.bounded_by(limit),
-        None => limits,
+    let limits = limits.with_settings([Some("fs.pipe-max-size"), None, None]);
+    Ok(match limits.settings {
+        [Some(limit), ..] => limits.bounded_by(limit),
+        _ => limits,
     })
 }
