@@ -282,9 +282,19 @@ impl Reader {
         if number == END {
             self.ended = true;
         } else {
-            assert_eq!(number, self.next, "lost or out of order");
+            let next = self.next;
+            assert!(
+                number == next,
+                "lost or out of order: {number} came where {next} was due"
+            );
             self.next += 1;
         }
+    }
+
+    /// Whether this message ended the slice.
+    #[cfg(feature = "rivals")]
+    pub(crate) fn ended(&self) -> bool {
+        self.ended
     }
 }
 
