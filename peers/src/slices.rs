@@ -79,7 +79,7 @@ fn until(word: &AtomicU64, wanted: u64) {
     while word.load(Ordering::Acquire) != wanted {
         spin_loop();
         spins += 1;
-        if spins % (1 << 14) == 0 {
+        if spins.is_multiple_of(1 << 14) {
             std::thread::yield_now();
         }
     }

@@ -210,6 +210,10 @@ fn pinged<const WORDS: usize>(buffer: usize, slices: u32) -> Vec<Slice> {
 pub(super) fn rows() -> Vec<Row> {
     vec![
         Row::rate("64B iceoryx2 loan", |n| lent::<8>(1024, n)),
+        // As many bytes as the others have room for.
+        Row::rate("64B iceoryx2 loan, 8 MiB of buffer", |n| {
+            lent::<8>(1 << 17, n)
+        }),
         Row::rate("1KiB iceoryx2 loan", |n| lent::<128>(1024, n)),
         Row::rate("64KiB iceoryx2 loan", |n| lent::<8192>(128, n)),
         Row::rate("1MiB iceoryx2 loan", |n| lent::<{ 1 << 17 }>(8, n)),
