@@ -45,7 +45,12 @@ pub(crate) fn play(row: &Row, slices: u32) -> Result<Vec<Slice>, String> {
     let limit = Duration::from_secs(10) + Duration::from_millis(500) * slices;
     let (report, mut fault) = match read_to_end(rx.try_clone().expect("a pipe"), limit) {
         Ok(report) => (report, None),
-        Err(report) => (report, Some(format!("hangs: killed after {limit:?}"))),
+        Err(report) => (
+            report,
+            Some(format!(
+                "failed: not done after {limit:?}: hangs, or a side has died"
+            )),
+        ),
     };
     let mut kept = Vec::new();
     for line in report.lines() {
