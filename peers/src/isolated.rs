@@ -10,16 +10,15 @@ use std::{
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
-        prctl::set_pdeathsig,
         signal::{Signal, kill},
         wait::{WaitStatus, waitpid},
     },
-    unistd::{ForkResult, fork},
+    unistd::{ForkResult, fork, getpid},
 };
 
 use crate::{
     Row,
-    slices::{Distance, Slice},
+    slices::{Distance, Slice, die_with},
     traces,
 };
 
@@ -33,9 +32,11 @@ pub(crate) struct NotRun(pub(crate) &'static str);
 /// Plays a row once, and tells its slices or why there are none.
 pub(crate) fn play(row: &Row, slices: u32) -> Result<Vec<Slice>, String> {
     let (rx, tx) = std::io::pipe().expect("a pipe");
+    let parent = getpid();
     // SAFETY: this program has no other thread here.
     let child = match unsafe { fork() }.expect("forks") {
         ForkResult::Child => {
+            die_with(parent);
             drop(rx);
             serve(row, slices, tx)
         }
@@ -76,7 +77,6 @@ pub(crate) fn play(row: &Row, slices: u32) -> Result<Vec<Slice>, String> {
 
 /// The row's process.
 fn serve(row: &Row, slices: u32, tx: PipeWriter) -> ! {
-    set_pdeathsig(Signal::SIGKILL).expect("dies with its parent");
     let report = tx.try_clone().expect("a pipe");
     // Both sides of the row inherit this. Short, so that it is written whole.
     panic::set_hook(Box::new(move |info| {
