@@ -1,6 +1,6 @@
 //! Names of what a row leaves in the file system, so that what a dead row left is found and removed.
 
-use std::{fs, path::Path};
+use std::{fs, io::ErrorKind};
 
 const PREFIX: &str = "laneway-peers.";
 const PLACES: [&str; 2] = ["/dev/shm", "/tmp"];
@@ -20,7 +20,9 @@ pub(crate) fn sweep() {
             .and_then(|name| name.strip_prefix(PREFIX)?.split_once('.'))
             .and_then(|(pid, _)| pid.parse::<u32>().ok());
         let Some(pid) = pid else { continue };
-        if Path::new("/proc").join(pid.to_string()).exists() {
+        // A dead one that nobody has reaped has no program any more.
+        let program = fs::read_link(format!("/proc/{pid}/exe"));
+        if !program.is_err_and(|error| error.kind() == ErrorKind::NotFound) {
             continue;
         }
         // Another run of this tool may sweep at the same time.
