@@ -1,12 +1,15 @@
 //! Rivals and limits beside laneway, in one run, in slices labelled by the distance of the cores.
 //!
-//! `cargo run --release -p laneway-peers -- [--slices N] [--rounds N] [filter...]`
+//! `cargo run --release -p laneway-peers -- [--slices N] [--rounds N] [filter...]`, with `--features rivals` for
+//! those that take a while to build.
 
 #![allow(unsafe_code, reason = "forks itself, and plays the bare limits")]
 #![allow(clippy::print_stdout, reason = "a tool")]
 
+mod isolated;
 mod rivals;
 mod slices;
+mod traces;
 
 use std::{collections::BTreeMap, env};
 
@@ -17,6 +20,27 @@ struct Row {
     name: &'static str,
     unit: &'static str,
     run: Box<dyn Fn(u32) -> Vec<Slice>>,
+}
+
+impl Row {
+    /// A row of million messages a second.
+    fn rate(name: &'static str, run: impl Fn(u32) -> Vec<Slice> + 'static) -> Self {
+        Self {
+            name,
+            unit: "M/s",
+            run: Box::new(run),
+        }
+    }
+
+    /// A row of nanoseconds a round trip.
+    #[cfg(feature = "rivals")]
+    fn nanos(name: &'static str, run: impl Fn(u32) -> Vec<Slice> + 'static) -> Self {
+        Self {
+            name,
+            unit: "ns",
+            run: Box::new(run),
+        }
+    }
 }
 
 fn main() {
@@ -37,13 +61,26 @@ fn main() {
         .filter(|row| filters.is_empty() || filters.iter().any(|f| row.name.contains(f.as_str())))
         .collect();
     let mut all: BTreeMap<usize, Vec<Slice>> = BTreeMap::new();
+    let mut faults: BTreeMap<usize, String> = BTreeMap::new();
+    traces::sweep();
     for _ in 0..rounds {
         for (index, row) in rows.iter().enumerate() {
-            all.entry(index).or_default().extend((row.run)(slices));
+            // What has failed once is not to be believed, and not tried again.
+            if faults.contains_key(&index) {
+                continue;
+            }
+            match isolated::play(row, slices) {
+                Ok(kept) => all.entry(index).or_default().extend(kept),
+                Err(why) => drop(faults.insert(index, why)),
+            }
         }
     }
     println!("{:44} {:>26} {:>26} {:>26}", "", "core", "complex", "far");
     for (index, row) in rows.iter().enumerate() {
+        if let Some(why) = faults.get(&index) {
+            println!("{:36} {:7} {why}", row.name, row.unit);
+            continue;
+        }
         let kept = all.remove(&index).unwrap_or_default();
         let cells: Vec<String> = [Distance::Core, Distance::Complex, Distance::Far]
             .into_iter()

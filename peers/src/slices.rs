@@ -17,7 +17,7 @@ use nix::{
         signal::Signal,
         wait::waitpid,
     },
-    unistd::{ForkResult, Pid, fork},
+    unistd::{ForkResult, Pid, fork, getpid, getppid},
 };
 
 /// How far apart the two cores are, by the round trip of a cache line.
@@ -79,7 +79,7 @@ fn until(word: &AtomicU64, wanted: u64) {
     while word.load(Ordering::Acquire) != wanted {
         spin_loop();
         spins += 1;
-        if spins % (1 << 14) == 0 {
+        if spins.is_multiple_of(1 << 14) {
             std::thread::yield_now();
         }
     }
@@ -131,6 +131,16 @@ fn pin(core: usize) {
     sched_setaffinity(Pid::from_raw(0), &set).expect("pins");
 }
 
+/// Has this process killed when its parent ends.
+pub(crate) fn die_with(parent: Pid) {
+    set_pdeathsig(Signal::SIGKILL).expect("dies with its parent");
+    // It may have ended before the call.
+    if getppid() != parent {
+        // SAFETY: ends the process without the parent's destructors.
+        unsafe { libc::_exit(101) }
+    }
+}
+
 /// Plays `slices` slices: `lead` here tells each one's value, `follow` is called once a slice on the other side.
 pub(crate) fn run(
     other: Other,
@@ -166,6 +176,7 @@ pub(crate) fn run(
         }
         kept
     };
+    let leader = getpid();
     match other {
         Other::Thread => std::thread::scope(|scope| {
             let handle = scope.spawn(serve);
@@ -176,7 +187,7 @@ pub(crate) fn run(
         // SAFETY: this program has no other thread here.
         Other::Process => match unsafe { fork() }.expect("forks") {
             ForkResult::Child => {
-                set_pdeathsig(Signal::SIGKILL).expect("dies with its parent");
+                die_with(leader);
                 serve();
                 // SAFETY: ends the child without the parent's destructors.
                 unsafe { libc::_exit(0) }
@@ -282,9 +293,19 @@ impl Reader {
         if number == END {
             self.ended = true;
         } else {
-            assert_eq!(number, self.next, "lost or out of order");
+            let next = self.next;
+            assert!(
+                number == next,
+                "lost or out of order: {number} came where {next} was due"
+            );
             self.next += 1;
         }
+    }
+
+    /// Whether this message ended the slice.
+    #[cfg(feature = "rivals")]
+    pub(crate) fn ended(&self) -> bool {
+        self.ended
     }
 }
 

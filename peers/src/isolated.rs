@@ -1,0 +1,139 @@
+//! A row in a process of its own: one that fails, hangs or dies is a line of the table, not its end.
+
+use std::{
+    io::{PipeReader, PipeWriter, Read, Write},
+    os::fd::AsFd,
+    panic,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::{
+        signal::{Signal, kill},
+        wait::{WaitStatus, waitpid},
+    },
+    unistd::{ForkResult, fork, getpid},
+};
+
+use crate::{
+    Row,
+    slices::{Distance, Slice, die_with},
+    traces,
+};
+
+/// The payload of a panic that says why a row cannot run here.
+#[cfg_attr(
+    all(feature = "rivals", has_boost),
+    allow(dead_code, reason = "everything can run")
+)]
+pub(crate) struct NotRun(pub(crate) &'static str);
+
+/// Plays a row once, and tells its slices or why there are none.
+pub(crate) fn play(row: &Row, slices: u32) -> Result<Vec<Slice>, String> {
+    let (rx, tx) = std::io::pipe().expect("a pipe");
+    let parent = getpid();
+    // SAFETY: this program has no other thread here.
+    let child = match unsafe { fork() }.expect("forks") {
+        ForkResult::Child => {
+            die_with(parent);
+            drop(rx);
+            serve(row, slices, tx)
+        }
+        ForkResult::Parent { child } => child,
+    };
+    drop(tx);
+    let limit = Duration::from_secs(10) + Duration::from_millis(500) * slices;
+    let (report, mut fault) = match read_to_end(rx.try_clone().expect("a pipe"), limit) {
+        Ok(report) => (report, None),
+        Err(report) => (
+            report,
+            Some(format!(
+                "failed: not done after {limit:?}: hangs, or a side has died"
+            )),
+        ),
+    };
+    let mut kept = Vec::new();
+    for line in report.lines() {
+        match line.split_once(' ') {
+            Some(("fault", why)) => fault = Some(why.into()),
+            Some((distance, value)) => kept.extend(parse(distance, value)),
+            None => {}
+        }
+    }
+    if fault.is_some() {
+        kill(child, Signal::SIGKILL).expect("is not yet reaped");
+    }
+    let status = waitpid(child, None).expect("reaps");
+    // The other side of the row dies with it: wait until it, too, has closed the pipe.
+    let _ = read_to_end(rx, Duration::MAX);
+    traces::sweep();
+    match fault {
+        Some(why) => Err(why),
+        None if status != WaitStatus::Exited(child, 0) => Err(format!("failed: {status:?}")),
+        None => Ok(kept),
+    }
+}
+
+/// The row's process.
+fn serve(row: &Row, slices: u32, tx: PipeWriter) -> ! {
+    let report = tx.try_clone().expect("a pipe");
+    // Both sides of the row inherit this. Short, so that it is written whole.
+    panic::set_hook(Box::new(move |info| {
+        let why = match info.payload().downcast_ref::<NotRun>() {
+            Some(NotRun(why)) => format!("not run: {why}"),
+            None => format!("failed: {}", info.payload_as_str().unwrap_or("a panic")),
+        };
+        let line: String = why
+            .chars()
+            .map(|c| if c == '\n' { ' ' } else { c })
+            .take(300)
+            .collect();
+        let _ = (&report).write_all(format!("fault {line}\n").as_bytes());
+        // SAFETY: ends the process without the destructors of the other side.
+        unsafe { libc::_exit(101) }
+    }));
+    let lines: String = (row.run)(slices)
+        .into_iter()
+        .map(|slice| format!("{:?} {}\n", slice.distance, slice.value))
+        .collect();
+    (&tx).write_all(lines.as_bytes()).expect("writes");
+    // SAFETY: ends the process without what belongs to its parent.
+    unsafe { libc::_exit(0) }
+}
+
+/// A slice as [`serve`] writes it.
+fn parse(distance: &str, value: &str) -> Option<Slice> {
+    let distance = [Distance::Core, Distance::Complex, Distance::Far]
+        .into_iter()
+        .find(|known| format!("{known:?}") == distance)?;
+    let value = value.parse().ok()?;
+    Some(Slice { distance, value })
+}
+
+/// What comes until the end, or until a fault; what has come as error if time is up.
+fn read_to_end(mut rx: PipeReader, limit: Duration) -> Result<String, String> {
+    let start = Instant::now();
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        let left = limit.saturating_sub(start.elapsed());
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::NONE);
+        let ready = poll(&mut [PollFd::new(rx.as_fd(), PollFlags::POLLIN)], timeout);
+        let text = || String::from_utf8_lossy(&bytes).into_owned();
+        match ready {
+            Ok(0) => return Err(text()),
+            Err(nix::Error::EINTR) => {}
+            Err(error) => panic!("poll: {error}"),
+            Ok(_) => match rx.read(&mut chunk).expect("reads") {
+                0 => return Ok(text()),
+                len => {
+                    bytes.extend(&chunk[..len]);
+                    if bytes.starts_with(b"fault") && bytes.ends_with(b"\n") {
+                        return Ok(String::from_utf8_lossy(&bytes).into_owned());
+                    }
+                }
+            },
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! `message_queue` of Boost.Interprocess: a mutex, two conditions and a heap of messages in shared memory.
+
+#[cfg(has_boost)]
+mod queue;
+
+use crate::{Row, slices::Slice};
+
+/// Blocking sends and receives, 8 MiB of messages.
+#[cfg(has_boost)]
+fn copied(size: usize, slices: u32) -> Vec<Slice> {
+    use super::numbers;
+    use crate::slices::{Other, Reader, fill, stream};
+    use queue::Queue;
+
+    let queue = Queue::create("boost", (8 << 20) / size, size);
+    let name = queue.name();
+    let mut theirs = None;
+    let mut buf = vec![0; size];
+    let mut out = vec![0; size];
+    let receive = move |reader: &mut Reader| {
+        let queue = theirs.get_or_insert_with(|| Queue::open(&name));
+        let len = queue.receive(&mut buf);
+        assert_eq!(len, size, "cut short");
+        reader.read(&buf);
+    };
+    let send = |from, to| {
+        for number in numbers(from, to) {
+            fill(&mut out, number);
+            queue.send(&out);
+        }
+    };
+    stream(Other::Process, slices, 1, send, receive)
+}
+
+/// Blocking there and back.
+#[cfg(has_boost)]
+fn pinged(size: usize, slices: u32) -> Vec<Slice> {
+    use crate::slices::{Other, fill, round_trip};
+    use queue::Queue;
+
+    let there = Queue::create("boost.there", 64, size);
+    let back = Queue::create("boost.back", 64, size);
+    let names = [there.name(), back.name()];
+    let mut theirs = None;
+    let mut echo = vec![0; size];
+    let mut out = vec![0; size];
+    let mut buf = vec![0; size];
+    let ping = |number| {
+        fill(&mut out, number);
+        there.send(&out);
+        let len = back.receive(&mut buf);
+        assert_eq!(buf[..len], out[..], "the echo");
+    };
+    let pong = move || {
+        let [their, back] = theirs.get_or_insert_with(|| names.each_ref().map(|n| Queue::open(n)));
+        let len = their.receive(&mut echo);
+        back.send(&echo[..len]);
+        u64::from_ne_bytes(*echo.first_chunk().expect("a number"))
+    };
+    round_trip(Other::Process, slices, ping, pong)
+}
+
+#[cfg(not(has_boost))]
+fn copied(_size: usize, _slices: u32) -> Vec<Slice> {
+    std::panic::panic_any(MISSING)
+}
+
+#[cfg(not(has_boost))]
+use copied as pinged;
+
+#[cfg(not(has_boost))]
+const MISSING: crate::isolated::NotRun =
+    crate::isolated::NotRun("libboost-dev (or a C++ compiler) is not installed");
+
+pub(super) fn rows() -> Vec<Row> {
+    vec![
+        Row::rate("64B boost message_queue", |n| copied(64, n)),
+        Row::rate("64KiB boost message_queue", |n| copied(64 << 10, n)),
+        Row::rate("1MiB boost message_queue", |n| copied(1 << 20, n)),
+        Row::nanos("rtt 8B boost message_queue", |n| pinged(8, n)),
+    ]
+}

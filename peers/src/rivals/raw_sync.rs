@@ -1,0 +1,148 @@
+//! A ring as it is written with raw_sync and shared_memory: a mutex around head, tail and slots.
+
+use raw_sync::locks::{LockImpl, LockInit, Mutex};
+use shared_memory::{Shmem, ShmemConf};
+
+use super::{lazy::Lazy, numbers};
+use crate::{
+    Row,
+    slices::{Other, Reader, Slice, fill, round_trip, stream},
+    traces,
+};
+
+const SLOT: usize = 64;
+const SLOTS: usize = (8 << 20) / SLOT;
+/// Where the lock's data begins.
+const DATA: usize = 128;
+
+/// What the lock is for.
+#[repr(C)]
+struct Data {
+    head: usize,
+    tail: usize,
+    slots: [[u8; SLOT]; SLOTS],
+}
+
+/// A segment and its lock.
+struct Ring {
+    lock: Box<dyn LockImpl>,
+    segment: Shmem,
+}
+
+impl Ring {
+    fn create(kind: &str) -> Self {
+        let segment = ShmemConf::new()
+            .os_id(traces::name(kind))
+            .size(DATA + size_of::<Data>())
+            .create()
+            .expect("a segment");
+        let base = segment.as_ptr();
+        assert!(Mutex::size_of(Some(base)) <= DATA);
+        // SAFETY: within the segment.
+        let data = unsafe { base.add(DATA) };
+        // SAFETY: room for a lock, which nobody else uses yet. The data is zeroed, which is empty.
+        let (lock, _) = unsafe { Mutex::new(base, data) }.expect("a lock");
+        Self { lock, segment }
+    }
+
+    fn open(name: &str) -> Self {
+        let segment = ShmemConf::new().os_id(name).open().expect("the segment");
+        let base = segment.as_ptr();
+        // SAFETY: within the segment.
+        let data = unsafe { base.add(DATA) };
+        // SAFETY: `create` has put a lock here.
+        let (lock, _) = unsafe { Mutex::from_existing(base, data) }.expect("the lock");
+        Self { lock, segment }
+    }
+
+    fn name(&self) -> String {
+        self.segment.get_os_id().into()
+    }
+
+    /// Puts a message in; false when full.
+    fn push(&self, message: &[u8; SLOT]) -> bool {
+        let guard = self.lock.lock().expect("locks");
+        // SAFETY: the lock is held, and its data is this.
+        let data = unsafe { &mut *guard.cast::<Data>() };
+        if data.tail - data.head == SLOTS {
+            return false;
+        }
+        data.slots[data.tail % SLOTS] = *message;
+        data.tail += 1;
+        true
+    }
+
+    /// Takes a message out; false when empty.
+    fn pop(&self, message: &mut [u8; SLOT]) -> bool {
+        let guard = self.lock.lock().expect("locks");
+        // SAFETY: the lock is held, and its data is this.
+        let data = unsafe { &mut *guard.cast::<Data>() };
+        if data.tail == data.head {
+            return false;
+        }
+        *message = data.slots[data.head % SLOTS];
+        data.head += 1;
+        true
+    }
+
+    fn send(&self, message: &[u8; SLOT]) {
+        while !self.push(message) {
+            std::hint::spin_loop();
+        }
+    }
+
+    fn receive(&self, message: &mut [u8; SLOT]) {
+        while !self.pop(message) {
+            std::hint::spin_loop();
+        }
+    }
+}
+
+fn copied(slices: u32) -> Vec<Slice> {
+    let ring = Ring::create("raw_sync");
+    let name = ring.name();
+    let mut theirs = Lazy::new();
+    let mut buf = [0; SLOT];
+    let mut out = [0; SLOT];
+    let receive = move |reader: &mut Reader| {
+        theirs.get(|| Ring::open(&name)).receive(&mut buf);
+        reader.read(&buf);
+    };
+    let send = |from, to| {
+        for number in numbers(from, to) {
+            fill(&mut out, number);
+            ring.send(&out);
+        }
+    };
+    stream(Other::Process, slices, 1, send, receive)
+}
+
+fn pinged(slices: u32) -> Vec<Slice> {
+    let there = Ring::create("raw_sync.there");
+    let back = Ring::create("raw_sync.back");
+    let names = [there.name(), back.name()];
+    let mut theirs = Lazy::new();
+    let mut echo = [0; SLOT];
+    let mut out = [0; SLOT];
+    let mut buf = [0; SLOT];
+    let ping = |number| {
+        fill(&mut out, number);
+        there.send(&out);
+        back.receive(&mut buf);
+        assert_eq!(buf, out, "the echo");
+    };
+    let pong = move || {
+        let [their, back] = theirs.get(|| names.each_ref().map(|name| Ring::open(name)));
+        their.receive(&mut echo);
+        back.send(&echo);
+        u64::from_ne_bytes(*echo.first_chunk().expect("a number"))
+    };
+    round_trip(Other::Process, slices, ping, pong)
+}
+
+pub(super) fn rows() -> Vec<Row> {
+    vec![
+        Row::rate("64B raw_sync + shared_memory", copied),
+        Row::nanos("rtt 64B raw_sync + shared_memory", pinged),
+    ]
+}
