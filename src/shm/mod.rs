@@ -11,4 +11,7 @@
 //! * M4. Until a segment has a name or its descriptor has left, nobody else can reach it.
 
 pub(crate) mod layout;
+pub(crate) mod name;
+pub(crate) mod object;
+pub(crate) mod plan;
 pub(crate) mod segment;

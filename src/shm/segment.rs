@@ -1,76 +1,36 @@
 //! A segment: made, found, joined, handed on, left.
 
 use std::{
-    ffi::OsStr,
     fs::{File, OpenOptions},
     io,
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
-        unix::fs::{MetadataExt, OpenOptionsExt},
+        unix::fs::OpenOptionsExt,
     },
-    path::PathBuf,
     ptr::NonNull,
     sync::Arc,
 };
 
-use memmap2::{MmapOptions, MmapRaw};
 use nix::{
     errno::Errno,
-    fcntl::{AtFlags, FallocateFlags, FcntlArg, OFlag, SealFlag, fallocate, fcntl},
+    fcntl::{AT_FDCWD, AtFlags, FcntlArg, OFlag, SealFlag, fcntl},
     sys::memfd::{MFdFlags, memfd_create},
-    unistd::{Uid, linkat},
+    unistd::linkat,
 };
-use shared_memory::{Shmem, ShmemConf};
 
 use crate::{
-    Address, End, OpenError, OpenErrorKind, presence,
-    presence::Gate,
+    End, OpenError, OpenErrorKind,
+    presence::{self, Gate},
     ring::Data,
-    shm::layout::{DATA, Header, LAYOUT, MAGIC, RECEIVER_SEEN, SENDER_SEEN, Shape},
+    shm::{
+        layout::{DATA, Header, RECEIVER_SEEN, SENDER_SEEN, Shape},
+        name::{DIRECTORY, find, is_at, path, remove},
+        object::{LEAST, Mapping, agree, build, map, open_by_name, read_shape},
+        plan::{Discard, Plan},
+    },
     sync::{AtomicU64, Ordering},
     sys::membarrier,
 };
-
-/// Where the system keeps named segments.
-const DIRECTORY: &str = "/dev/shm";
-/// The least capacity, also of a segment that carries no data.
-pub(crate) const LEAST: usize = 1 << 10;
-/// What their file names start with.
-pub(crate) const PREFIX: &str = "laneway.";
-
-/// Undoes what a transport made outside of a segment, when that turns out stale, was not needed, or has lost its last end.
-pub(crate) type Discard = Arc<dyn Fn(&Shape) + Send + Sync>;
-
-/// What a transport wants of its segment.
-pub(crate) struct Plan<'a> {
-    /// For errors.
-    pub(crate) address: &'a Address,
-    /// The shape of a new one; an existing one must agree where `explicit` says so.
-    pub(crate) shape: Shape,
-    /// Whether the user named the capacity and the longest message, or took what is there.
-    pub(crate) explicit: bool,
-    /// Which ends take one handle only.
-    pub(crate) exclusive: fn(End) -> bool,
-    /// Completes a new segment before anybody can see it.
-    pub(crate) prepare: &'a dyn Fn(&mut Shape, &Header) -> Result<(), OpenError>,
-    /// Undoes what `prepare` made outside the segment.
-    pub(crate) discard: Discard,
-}
-
-impl Plan<'_> {
-    fn error(&self, kind: OpenErrorKind) -> OpenError {
-        OpenError::new(self.address.clone(), kind)
-    }
-
-    fn os(&self, error: impl Into<io::Error>) -> OpenError {
-        OpenError::os(self.address.clone(), error.into())
-    }
-}
-
-enum Mapping {
-    Anonymous(MmapRaw),
-    Named(Shmem),
-}
 
 /// One endpoint's hold on a segment. Dropping it leaves; the last one out removes the name.
 pub(crate) struct Segment {
@@ -89,29 +49,6 @@ pub(crate) struct Segment {
 // SAFETY: by M1 and M2; the mapping belongs to the process, not to a thread, and `Shmem` lacks
 // `Send` only for its raw pointer.
 unsafe impl Send for Segment {}
-
-/// The file name of a segment.
-pub(crate) fn file_name(kind: &str, name: &OsStr) -> Result<String, &'static str> {
-    let name = name.to_str().ok_or("the name must be UTF-8")?;
-    if name.contains(['/', '\0']) {
-        return Err("the name must not hold a slash or a NUL byte");
-    }
-    let file = format!("{PREFIX}{kind}{name}");
-    if file.len() > 255 {
-        return Err("the name is too long; 240 bytes are the most");
-    }
-    Ok(file)
-}
-
-/// How long a segment of this shape is.
-fn total(shape: &Shape) -> u64 {
-    let data = shape.capacity.saturating_add(shape.trailer);
-    data.saturating_add(DATA as u64)
-}
-
-fn path(name: &str) -> PathBuf {
-    PathBuf::from(DIRECTORY).join(name)
-}
 
 impl Segment {
     /// Makes a segment without a name, and opens both ends.
@@ -168,9 +105,9 @@ impl Segment {
         presence::join(&file, end).map_err(|e| plan.os(e))?;
         let own = format!("/proc/self/fd/{}", file.as_raw_fd());
         let linked = linkat(
-            nix::fcntl::AT_FDCWD,
+            AT_FDCWD,
             own.as_str(),
-            nix::fcntl::AT_FDCWD,
+            AT_FDCWD,
             &path(name),
             AtFlags::AT_SYMLINK_FOLLOW,
         );
@@ -283,11 +220,9 @@ impl Segment {
         name: Option<&str>,
         plan: &Plan<'_>,
     ) -> Result<Self, OpenError> {
-        let base = match &mapping {
-            Mapping::Anonymous(map) => map.as_mut_ptr(),
-            Mapping::Named(map) => map.as_ptr(),
-        };
-        let base = NonNull::new(base).ok_or_else(|| plan.error(OpenErrorKind::Os))?;
+        let base = mapping
+            .start()
+            .ok_or_else(|| plan.error(OpenErrorKind::Os))?;
         let capacity = usize::try_from(shape.capacity).ok();
         let sound = |capacity: &usize| capacity.is_power_of_two() && *capacity >= LEAST;
         let capacity = capacity
@@ -412,206 +347,4 @@ impl std::fmt::Debug for Segment {
         let name = self.name.as_deref().unwrap_or("anonymous");
         f.debug_tuple("Segment").field(&name).finish()
     }
-}
-
-/// Whether there is an object with this name.
-pub(crate) fn exists(name: &str) -> bool {
-    std::fs::symlink_metadata(path(name)).is_ok()
-}
-
-/// Removes a name, whoever uses it.
-pub(crate) fn remove(name: &str) -> io::Result<()> {
-    std::fs::remove_file(path(name))
-}
-
-/// Reads the constants of the segment with this name, if there is one of ours.
-pub(crate) fn shape_of(name: &str) -> io::Result<Shape> {
-    let file = File::open(path(name))?;
-    let shape = raw_shape(&file)?;
-    if shape.magic != MAGIC {
-        return Err(io::ErrorKind::InvalidData.into());
-    }
-    Ok(shape)
-}
-
-/// Removes the segments whose file names start with `prefix` and that nobody has open.
-pub(crate) fn sweep(prefix: &str, discard: &Discard) -> io::Result<()> {
-    for entry in std::fs::read_dir(DIRECTORY)? {
-        let Ok(name) = entry?.file_name().into_string() else {
-            continue;
-        };
-        if !name.starts_with(prefix) {
-            continue;
-        }
-        // What cannot be opened is somebody else's, or gone.
-        let Ok(file) = OpenOptions::new().read(true).write(true).open(path(&name)) else {
-            continue;
-        };
-        let _gate = Gate::enter(&file)?;
-        if is_at(&file, &name) && !presence::has_any(&file)? {
-            if let Ok(shape) = raw_shape(&file)
-                && shape.magic == MAGIC
-            {
-                discard(&shape);
-            }
-            remove(&name)?;
-        }
-    }
-    Ok(())
-}
-
-fn find(name: &str, plan: &Plan<'_>) -> Result<Option<File>, OpenError> {
-    let opened = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
-        .open(path(name));
-    let refused = |why| plan.error(OpenErrorKind::Refused(why));
-    let file = match opened {
-        Ok(file) => file,
-        Err(error) => {
-            return match error.raw_os_error().map(Errno::from_raw) {
-                Some(Errno::ENOENT) => Ok(None),
-                Some(Errno::ELOOP) => Err(refused("the name is a symbolic link")),
-                Some(Errno::EISDIR) => Err(refused("the name is a directory")),
-                Some(Errno::ENXIO) => Err(refused("the name is not a segment")),
-                _ => Err(plan.os(error)),
-            };
-        }
-    };
-    let meta = file.metadata().map_err(|e| plan.os(e))?;
-    if !meta.is_file() {
-        return Err(refused("the name is not a segment"));
-    }
-    if meta.uid() != Uid::effective().as_raw() {
-        return Err(refused("the name belongs to another user"));
-    }
-    if meta.mode() & 0o022 != 0 {
-        return Err(refused("other users may write the object"));
-    }
-    Ok(Some(file))
-}
-
-/// Whether `name` still names `file`.
-fn is_at(file: &File, name: &str) -> bool {
-    let same = |file: &File| {
-        let there = std::fs::symlink_metadata(path(name)).ok()?;
-        let here = file.metadata().ok()?;
-        Some((there.dev(), there.ino()) == (here.dev(), here.ino()))
-    };
-    same(file).unwrap_or(false)
-}
-
-fn agree(what: &'static str, expected: u64, found: u64, plan: &Plan<'_>) -> Result<(), OpenError> {
-    if expected == found {
-        return Ok(());
-    }
-    Err(plan.error(OpenErrorKind::Shape {
-        what,
-        expected,
-        found,
-    }))
-}
-
-fn raw_shape(file: &File) -> io::Result<Shape> {
-    use std::os::unix::fs::FileExt;
-
-    let mut words = [0_u64; size_of::<Shape>() / 8];
-    file.read_exact_at(bytemuck::cast_slice_mut(&mut words), 0)?;
-    let [
-        magic,
-        kind_layout,
-        capacity,
-        max_message,
-        flags_lock,
-        extra,
-        trailer,
-    ] = words;
-    let low = |word: u64| u32::try_from(word & u64::from(u32::MAX)).unwrap_or_default();
-    Ok(Shape {
-        magic,
-        layout: low(kind_layout),
-        kind: low(kind_layout >> 32),
-        capacity,
-        max_message,
-        lock: low(flags_lock),
-        flags: low(flags_lock >> 32),
-        extra: extra.cast_signed(),
-        trailer,
-    })
-}
-
-/// Reads and checks the constants. They are read from the file, not from memory that another may write.
-fn read_shape(file: &File, plan: &Plan<'_>) -> Result<Shape, OpenError> {
-    let foreign = || plan.error(OpenErrorKind::Refused("another program made the object"));
-    let len = file.metadata().map_err(|e| plan.os(e))?.len();
-    if len < DATA as u64 {
-        return Err(foreign());
-    }
-    let shape = raw_shape(file).map_err(|e| plan.os(e))?;
-    if shape.magic != MAGIC {
-        return Err(foreign());
-    }
-    agree("layout", LAYOUT.into(), shape.layout.into(), plan)?;
-    let sound = shape.capacity.is_power_of_two() && shape.capacity >= LEAST as u64;
-    let fits = shape.capacity <= len && total(&shape) == len && shape.trailer % 8 == 0;
-    let reachable = shape.max_message <= shape.capacity;
-    if !(sound && fits && reachable) {
-        return Err(foreign());
-    }
-    Ok(shape)
-}
-
-/// Reserves the space and writes the header of a segment that nobody else can reach.
-fn build(file: &File, plan: &Plan<'_>) -> Result<Shape, OpenError> {
-    let len = total(&plan.shape);
-    let no_space = || OpenErrorKind::NoSpace { needed: len };
-    let reserve = i64::try_from(len).map_err(|_| plan.error(no_space()))?;
-    // Reserved now, so that a full /dev/shm is an error here and not a SIGBUS later.
-    loop {
-        match fallocate(file, FallocateFlags::empty(), 0, reserve) {
-            Ok(()) => break,
-            Err(Errno::EINTR) => {}
-            Err(error @ (Errno::ENOSPC | Errno::ENOMEM | Errno::EFBIG)) => {
-                let mut failed = plan.error(no_space());
-                failed.source = Some(error.into());
-                return Err(failed);
-            }
-            Err(error) => return Err(plan.os(error)),
-        }
-    }
-    let map = MmapOptions::new()
-        .len(DATA)
-        .map_raw(file)
-        .map_err(|e| plan.os(e))?;
-    let start: *mut Header = map.as_mut_ptr().cast();
-    // SAFETY: by M3 and M4; all zeroes are a valid header.
-    let header = unsafe { &*start };
-    let mut shape = plan.shape;
-    (plan.prepare)(&mut shape, header)?;
-    // SAFETY: by M3.
-    let place = unsafe { &raw mut (*start).identity.shape };
-    // SAFETY: by M4, and `header` is not used again.
-    unsafe { place.write(shape) };
-    Ok(shape)
-}
-
-fn map(file: &File, shape: &Shape, plan: &Plan<'_>) -> Result<Mapping, OpenError> {
-    let map = MmapOptions::new()
-        .len(usize::try_from(total(shape)).unwrap_or(usize::MAX))
-        .map_raw(file)
-        .map_err(|e| plan.os(e))?;
-    Ok(Mapping::Anonymous(map))
-}
-
-fn open_by_name(name: &str, shape: &Shape, plan: &Plan<'_>) -> Result<Mapping, OpenError> {
-    let map = ShmemConf::new()
-        .os_id(format!("/{name}"))
-        .open()
-        .map_err(|e| plan.os(io::Error::other(e)))?;
-    // shared_memory ignores a size that one asks for: look at what it found.
-    if map.len() as u64 != total(shape) {
-        return Err(plan.error(OpenErrorKind::Refused("the object changed its size")));
-    }
-    Ok(Mapping::Named(map))
 }

@@ -24,7 +24,9 @@ use crate::{
     presence::Gate,
     shm::{
         layout::{LAYOUT, MAGIC, Shape},
-        segment::{self, Discard, Plan, Segment},
+        name, object,
+        plan::{Discard, Plan},
+        segment::Segment,
     },
     sync::{AtomicU32, Ordering},
     sys::{
@@ -51,7 +53,7 @@ const WHO: u32 = ANONYMOUS - 1;
 
 /// The file name of a segment. Also a queue without a path has one, so that what a crash leaves can be found.
 fn file_name(flags: u32, key: u32) -> String {
-    let prefix = segment::PREFIX;
+    let prefix = name::PREFIX;
     if flags & ANONYMOUS != 0 {
         return format!("{prefix}{ANONYMOUS_NAME}{key}.{}", flags & WHO);
     }
@@ -256,7 +258,7 @@ impl Sysv {
                 magic: MAGIC,
                 layout: LAYOUT,
                 kind: KIND,
-                capacity: segment::LEAST as u64,
+                capacity: object::LEAST as u64,
                 max_message: 0,
                 lock: 0,
                 flags,
@@ -317,7 +319,7 @@ impl Sysv {
             let opened = self.with_plan(key.cast_signed(), who, |plan| {
                 Segment::open(&name, end, plan)
             });
-            if opened.is_err() && !segment::exists(&name) {
+            if opened.is_err() && !name::exists(&name) {
                 remove_if_ours(Path::new(&self.path));
             }
             drop(gate);
@@ -499,8 +501,8 @@ impl Channel for Sysv {
         if !self.path.is_empty() {
             return Ok((self.sender()?, self.receiver()?));
         }
-        let prefix = format!("{}{ANONYMOUS_NAME}", segment::PREFIX);
-        segment::sweep(&prefix, &self.discard()).map_err(|e| self.os(e))?;
+        let prefix = format!("{}{ANONYMOUS_NAME}", name::PREFIX);
+        name::sweep(&prefix, &self.discard()).map_err(|e| self.os(e))?;
         // ORDERING: Relaxed; only different numbers are wanted.
         let number = || COUNTER.fetch_add(1, Ordering::Relaxed) & WHO;
         loop {
@@ -541,9 +543,9 @@ impl Channel for Sysv {
     fn unlink(&self) -> io::Result<()> {
         let (key, _) = self.key(&fs::metadata(&self.path)?);
         let name = file_name(0, key);
-        let shape = segment::shape_of(&name)?;
+        let shape = name::shape_of(&name)?;
         (self.discard())(&shape);
-        segment::remove(&name)
+        name::remove(&name)
     }
 }
 

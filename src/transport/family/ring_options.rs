@@ -8,7 +8,9 @@ use crate::{
     ring::record,
     shm::{
         layout::{Header, LAYOUT, MAGIC, Shape},
-        segment::{self, Plan, Segment},
+        name, object,
+        plan::Plan,
+        segment::Segment,
     },
 };
 
@@ -91,7 +93,7 @@ impl RingOptions {
             return Err(address.error_at(key, AddressProblem::BadValue(form)));
         }
         if !options.name.is_empty() {
-            segment::file_name("", &options.name)
+            name::file_name("", &options.name)
                 .map_err(|why| address.error_at_name(AddressProblem::BadName(why)))?;
         }
         Ok(options)
@@ -125,7 +127,7 @@ impl RingOptions {
                 .max(DEFAULT_CAPACITY),
             (None, None) => DEFAULT_CAPACITY,
         };
-        if !(segment::LEAST..=self.most).contains(&wanted) {
+        if !(object::LEAST..=self.most).contains(&wanted) {
             let key = if self.capacity.is_some() {
                 "capacity"
             } else {
@@ -149,7 +151,7 @@ impl RingOptions {
         if self.name.is_empty() {
             return Err(OpenErrorKind::Unnamed);
         }
-        segment::file_name("", &self.name).map_err(OpenErrorKind::Refused)
+        name::file_name("", &self.name).map_err(OpenErrorKind::Refused)
     }
 
     /// Opens with what `open` makes of the plan.
@@ -232,7 +234,7 @@ impl RingOptions {
     /// Removes the name.
     pub(crate) fn unlink(&self) -> io::Result<()> {
         match self.file_name() {
-            Ok(name) => segment::remove(&name),
+            Ok(name) => name::remove(&name),
             Err(_) => Err(io::ErrorKind::NotFound.into()),
         }
     }

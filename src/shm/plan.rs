@@ -1,0 +1,39 @@
+//! What a transport wants of its segment.
+
+use std::{io, sync::Arc};
+
+use crate::{
+    Address, End, OpenError, OpenErrorKind,
+    shm::layout::{Header, Shape},
+};
+
+/// Undoes what a transport made outside of a segment, when that turns out stale, was not needed, or has lost its last end.
+pub(crate) type Discard = Arc<dyn Fn(&Shape) + Send + Sync>;
+
+/// What a transport wants of its segment.
+pub(crate) struct Plan<'a> {
+    /// For errors.
+    pub(crate) address: &'a Address,
+    /// The shape of a new one; an existing one must agree where `explicit` says so.
+    pub(crate) shape: Shape,
+    /// Whether the user named the capacity and the longest message, or took what is there.
+    pub(crate) explicit: bool,
+    /// Which ends take one handle only.
+    pub(crate) exclusive: fn(End) -> bool,
+    /// Completes a new segment before anybody can see it.
+    pub(crate) prepare: &'a dyn Fn(&mut Shape, &Header) -> Result<(), OpenError>,
+    /// Undoes what `prepare` made outside the segment.
+    pub(crate) discard: Discard,
+}
+
+impl Plan<'_> {
+    /// An error of the channel.
+    pub(crate) fn error(&self, kind: OpenErrorKind) -> OpenError {
+        OpenError::new(self.address.clone(), kind)
+    }
+
+    /// An error of the system.
+    pub(crate) fn os(&self, error: impl Into<io::Error>) -> OpenError {
+        OpenError::os(self.address.clone(), error.into())
+    }
+}
