@@ -23,7 +23,7 @@ format:
 
 # The documentation, opened
 docs:
-    cargo doc --workspace --no-deps --open
+    cargo doc --workspace --no-deps --all-features --open
 
 # All benchmarks, or those whose name holds a word: just bench roundtrip
 bench word="":
