@@ -181,6 +181,7 @@ impl Gate {
                 Err((back, Errno::EAGAIN)) if !deadline.has_passed() => fd = back,
                 Err((_, error)) => return Err(error.into()),
             }
+            #[expect(clippy::disallowed_methods, reason = "flock has no deadline")]
             std::thread::sleep(Duration::from_micros(200));
         }
     }

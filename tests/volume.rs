@@ -182,7 +182,7 @@ fn send(tx: &mut impl Sender, from: u64, to: u64) -> Result<(), String> {
             numbered.write(number, message);
         }
         let batch: Vec<&[u8]> = messages.iter().take(count).map(Vec::as_slice).collect();
-        if next / BATCH as u64 % 4 == 0 {
+        if (next / BATCH as u64).is_multiple_of(4) {
             let sent = tx.send_batch_by(&batch, Deadline::NEVER);
             let sent = sent.map_err(|e| failed(next, e))?;
             if sent != count {

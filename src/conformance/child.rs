@@ -3,7 +3,6 @@
 use std::{
     env,
     process::{self, Child, Command, Stdio},
-    time::Duration,
 };
 
 use crate::{
@@ -118,7 +117,7 @@ pub(super) fn play<C: Channel>(role: &str, open: impl Fn(&Address) -> C) {
             let mut tx = sender("tx");
             send_numbered(&mut tx, 0, 1);
             loop {
-                std::thread::sleep(Duration::from_secs(1));
+                std::thread::park();
             }
         }
         // Receives one message, then holds the end until it is killed.
@@ -127,7 +126,7 @@ pub(super) fn play<C: Channel>(role: &str, open: impl Fn(&Address) -> C) {
             rx.peek(Deadline::NEVER).expect("a message");
             rx.consume();
             loop {
-                std::thread::sleep(Duration::from_secs(1));
+                std::thread::park();
             }
         }
         other => unreachable!("no role {other:?}"),

@@ -1,4 +1,8 @@
 //! Cases between real processes: the test binary, run again with one end given to it.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "gives the other side time to fall asleep; no case depends on it"
+)]
 
 use std::{collections::BTreeSet, time::Duration};
 

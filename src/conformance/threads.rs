@@ -1,4 +1,8 @@
 //! Cases within one process, between threads where it takes two.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "gives the other side time to fall asleep; no case depends on it"
+)]
 
 use std::{
     collections::BTreeSet,

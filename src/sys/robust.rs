@@ -1,10 +1,11 @@
 //! A mutex between processes whose holder may die.
 
-use std::{cell::UnsafeCell, io, mem::MaybeUninit};
+use std::{io, mem::MaybeUninit};
 
 use crate::{
     Deadline,
     lock::{Held, Lock, LockError},
+    sync::UnsafeCell,
 };
 
 /// A process-shared robust pthread mutex, in place.

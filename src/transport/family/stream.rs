@@ -112,6 +112,10 @@ impl Ends {
             if deadline.has_passed() {
                 return Ok(false);
             }
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "nothing wakes us when a side comes to a FIFO"
+            )]
             std::thread::sleep(deadline.remaining().map_or(NAP, |left| left.min(NAP)));
         }
     }
@@ -196,6 +200,10 @@ impl StreamSender {
                 .wait(PollFlags::POLLOUT, until)
                 .map_err(SendError::Io)?;
             if total > PIPE_BUF && ready.contains(PollFlags::POLLOUT) {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "poll cannot tell when a large frame fits"
+                )]
                 std::thread::sleep(deadline.remaining().map_or(nap, |left| left.min(nap)));
                 nap = (nap * 2).min(NAP);
             }

@@ -1,0 +1,38 @@
+# What there is to do; `just` alone lists it.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+_list:
+    @just --list --unsorted
+
+# All that a submission must pass, word for word what CI runs
+check:
+    bash .ci/run
+
+# All tests, or those of one file: just test leftovers
+test file="":
+    cargo test --workspace {{ if file == "" { "" } else { "--test " + file } }}
+
+# The tests that show known bugs, which fail until they are mended
+bugs:
+    cargo test --workspace --no-fail-fast -- --ignored
+
+# Format everything
+format:
+    cargo fmt --all
+
+# The documentation, opened
+docs:
+    cargo doc --workspace --no-deps --all-features --open
+
+# All benchmarks, or those whose name holds a word: just bench roundtrip
+bench word="":
+    cargo bench {{ if word == "" { "" } else { "-- " + word } }}
+
+# Take the numbers of BENCHMARKS.md again
+numbers:
+    bash benches/numbers.sh
+
+# Licences and doubled dependencies; needs cargo-deny
+deny:
+    cargo deny --workspace check bans licenses sources
