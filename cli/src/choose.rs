@@ -33,10 +33,10 @@ const TIE: u8 = 3;
 const NOTHING: u8 = 4;
 
 const AFTER: &str = "\
-Each transport that can carry the workload gets real processes: producers and consumers, each on a \
-core of its own where there are enough. Every byte is written, read and checked. Transports take \
-turns, round by round; figures are medians, and spread is half their 95 % interval. Of transports \
-too close to call the simplest is taken.
+Each transport that can carry the workload gets real processes: producers and consumers, each kept
+to a core where there are several. Every byte is written, read and checked. Transports take turns,
+round by round; figures are medians, and spread is half their 95 % interval. Of transports too close
+to call the simplest is taken.
 
 Examples:
   laneway choose                              messages of 64 bytes, one process to one other

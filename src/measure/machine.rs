@@ -78,14 +78,23 @@ impl Machine {
 impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.is_virtual {
-            Some(true) => "virtual cores",
-            _ => "cores",
+            Some(true) => "virtual ",
+            _ => "",
         };
-        write!(f, "{}, {} {kind}, {}", self.cpu, self.cores, self.kernel)?;
+        let cores = plural(self.cores);
+        let (cpu, kernel) = (&self.cpu, &self.kernel);
+        write!(f, "{cpu}, {} {kind}{cores}, {kernel}", self.cores)?;
         match &self.governor {
             Some(governor) => write!(f, ", governor {governor}"),
             None => Ok(()),
         }
+    }
+}
+
+const fn plural(cores: usize) -> &'static str {
+    match cores {
+        1 => "core",
+        _ => "cores",
     }
 }
 
@@ -115,7 +124,8 @@ impl fmt::Display for Warning {
         match self {
             Self::FewerCoresThanProcesses { cores, processes } => write!(
                 f,
-                "{processes} processes share {cores} cores: waiting in a spin is not representative"
+                "{processes} processes share {cores} {}: waiting in a spin is not representative",
+                plural(*cores)
             ),
             Self::Virtual => f.write_str(
                 "virtual cores are moved by the hypervisor: figures change by up to 2 between minutes, ratios less",

@@ -133,24 +133,26 @@ impl Session {
             channels: [there, back],
             fault: None,
         };
-        let mut free = cores::allowed();
-        if !plan.pin || free.len() < workload.shape.processes() {
-            free.clear();
-        }
-        let mut free = free.into_iter();
-        let mut role = |index| Role {
+        let cores = if plan.pin {
+            cores::allowed()
+        } else {
+            Vec::new()
+        };
+        let role = |index, core| Role {
             workload: *workload,
             index,
-            core: free.next(),
+            core,
         };
         for index in 0..workload.shape.producers.get() {
             let rx = (index == 0).then_some(&back_rx);
-            let peer = Running::start(role(index), Some(&tx), rx)?;
+            let role = role(index, cores::of_producer(&cores, index));
+            let peer = Running::start(role, Some(&tx), rx)?;
             session.producers.push(peer);
         }
         for index in 0..workload.shape.consumers.get() {
             let tx = (index == 0).then_some(&back_tx);
-            let peer = Running::start(role(index), tx, Some(&rx))?;
+            let role = role(index, cores::of_consumer(&cores, index));
+            let peer = Running::start(role, tx, Some(&rx))?;
             session.consumers.push(peer);
         }
         drop((tx, rx, back_tx, back_rx));

@@ -106,7 +106,8 @@ pub struct Plan {
     pub rounds: u32,
     /// How long each figure takes in each round.
     pub time: Duration,
-    /// Whether each process gets a core of its own, where there are enough.
+    /// Whether each process is kept to a core, where there are several. One producer and one consumer never share one;
+    /// of more processes than cores some do.
     pub pin: bool,
 }
 
@@ -120,7 +121,7 @@ impl Plan {
     /// More than that nobody reads.
     const MOST_ROUNDS: u32 = 999;
 
-    /// So many rounds, so long for each figure, on cores of their own.
+    /// So many rounds, so long for each figure, each process kept to a core.
     #[must_use]
     pub const fn new(rounds: u32, time: Duration) -> Self {
         Self {

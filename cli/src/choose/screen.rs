@@ -154,11 +154,25 @@ fn numbers(choice: &Choice, figures: &Figures) -> [String; 5] {
     ]
 }
 
+/// What is not parted from the number before it.
+const UNITS: [&str; 10] = ["%", "B", "M", "k", "ms", "ns", "s", "us", "times", "rounds"];
+
 /// Writes words under each other, with a label in front.
 fn paragraph(out: &mut impl Write, label: &str, text: &str) -> io::Result<()> {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let bare = word.trim_end_matches([';', ',', ')']);
+        match words.last_mut() {
+            Some(number) if UNITS.contains(&bare) => {
+                number.push(' ');
+                number.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+    }
     let mut line = format!("{label:LABEL$}");
     let mut column = LABEL;
-    for word in text.split(' ') {
+    for word in words {
         let len = word.chars().count();
         if column > LABEL && column + 1 + len > WIDTH {
             writeln!(out, "{}", line.trim_end())?;
@@ -169,7 +183,7 @@ fn paragraph(out: &mut impl Write, label: &str, text: &str) -> io::Result<()> {
             line.push(' ');
             column += 1;
         }
-        line.push_str(word);
+        line.push_str(&word);
         column += len;
     }
     writeln!(out, "{}", line.trim_end())
