@@ -3,15 +3,9 @@
 //! Names of our own, not re-exports: clippy.toml forbids the others' wherever they are met.
 #![expect(clippy::disallowed_types, reason = "this is the place for them")]
 
-<<<<<<< HEAD
-pub(crate) use std::sync::atomic::{
-    AtomicBool, AtomicU32, AtomicU64, Ordering, compiler_fence, fence,
-};
-=======
-pub(crate) use std::sync::atomic::{Ordering, fence};
+pub(crate) use std::sync::atomic::{Ordering, compiler_fence, fence};
 
 pub(crate) type AtomicBool = std::sync::atomic::AtomicBool;
 pub(crate) type AtomicU32 = std::sync::atomic::AtomicU32;
 pub(crate) type AtomicU64 = std::sync::atomic::AtomicU64;
 pub(crate) type UnsafeCell<T> = std::cell::UnsafeCell<T>;
->>>>>>> h3
