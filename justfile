@@ -13,10 +13,6 @@ check:
 test file="":
     cargo test --workspace {{ if file == "" { "" } else { "--test " + file } }}
 
-# The tests that show known bugs, which fail until they are mended
-bugs:
-    cargo test --workspace --no-fail-fast -- --ignored
-
 # Format everything
 format:
     cargo fmt --all

@@ -34,6 +34,10 @@ const OWNER_BITS: u32 = 10;
 const PHASE_BITS: u32 = 3;
 const LAP_BITS: u32 = 24;
 
+/// How often to try again before giving up for now: more than contention ever asks for, so that a peer that
+/// writes nonsense all the time holds nobody for ever.
+const ATTEMPTS: u32 = 1 << 16;
+
 /// The longest message and the largest ring that the words can tell.
 pub(crate) const MOST: usize = 1 << (LEN_BITS - 1);
 
@@ -211,7 +215,7 @@ impl<'a> Ring<'a> {
     #[inline]
     pub(crate) fn push(&self, me: u16, message: &[u8]) -> Result<(), Stuck> {
         let wanted = slots(message.len());
-        loop {
+        for _ in 0..ATTEMPTS {
             // ORDERING: Acquire; pairs with `pass`.
             let place = self.tail.load(Ordering::Acquire);
             let left = self.count() - (place & self.count().wrapping_sub(1));
@@ -231,6 +235,10 @@ impl<'a> Ring<'a> {
             }
             if age > LAP_MASK / 2 {
                 // Of a later lap: it was long ago that we read the tail.
+                // ORDERING: Acquire; as above.
+                if self.tail.load(Ordering::Acquire) == place {
+                    return Err(Stuck::Corrupt);
+                }
                 continue;
             }
             let len = match skip {
@@ -252,6 +260,7 @@ impl<'a> Ring<'a> {
             let ready = self.change(place, claim, claim.in_phase(Phase::READY, NOBODY))?;
             return if ready { Ok(()) } else { Err(Stuck::Corrupt) };
         }
+        Err(Stuck::NotNow)
     }
 
     /// Whether `size` slots from `place` are free.
@@ -300,7 +309,7 @@ impl<'a> Ring<'a> {
     /// Takes the next message as `me`.
     #[inline]
     pub(crate) fn take(&self, me: u16) -> Result<Taken, Stuck> {
-        loop {
+        for _ in 0..ATTEMPTS {
             // ORDERING: Acquire; pairs with `pass`.
             let place = self.head.load(Ordering::Acquire);
             let Some(state) = self.state(place)? else {
@@ -326,6 +335,7 @@ impl<'a> Ring<'a> {
                 _ => return Err(Stuck::Corrupt),
             }
         }
+        Err(Stuck::NotNow)
     }
 
     /// Where a taken message lies.

@@ -16,7 +16,7 @@ use crate::{
     shm::{
         layout::{MAGIC, Shape},
         object::raw_shape,
-        plan::{Discard, Plan},
+        plan::Plan,
     },
 };
 
@@ -63,30 +63,49 @@ pub(crate) fn shape_of(name: &str) -> io::Result<Shape> {
     Ok(shape)
 }
 
-/// Removes the segments whose file names start with `prefix` and that nobody has open.
-pub(crate) fn sweep(prefix: &str, discard: &Discard) -> io::Result<()> {
+/// Removes the segments whose file names start with `prefix`, that are ours and that nobody has open. `discard` tells
+/// whether a segment of this name and shape is what its name says, and undoes what was made outside of it.
+pub(crate) fn sweep(prefix: &str, discard: impl Fn(&str, &Shape) -> bool) -> io::Result<()> {
     for entry in std::fs::read_dir(DIRECTORY)? {
-        let Ok(name) = entry?.file_name().into_string() else {
-            continue;
-        };
-        if !name.starts_with(prefix) {
-            continue;
-        }
-        // What cannot be opened is somebody else's, or gone.
-        let Ok(file) = OpenOptions::new().read(true).write(true).open(path(&name)) else {
-            continue;
-        };
-        let _gate = Gate::enter(&file)?;
-        if is_at(&file, &name) && !presence::has_any(&file)? {
-            if let Ok(shape) = raw_shape(&file)
-                && shape.magic == MAGIC
-            {
-                discard(&shape);
-            }
-            remove(&name)?;
+        let name = entry?.file_name().into_string();
+        if let Some(name) = name.ok().filter(|name| name.starts_with(prefix)) {
+            // What cannot be swept is somebody else's, or gone: nothing that we need.
+            let _ = sweep_one(&name, &discard);
         }
     }
     Ok(())
+}
+
+fn sweep_one(name: &str, discard: impl Fn(&str, &Shape) -> bool) -> io::Result<()> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
+        .open(path(name))?;
+    if not_ours(&file)?.is_some() {
+        return Ok(());
+    }
+    let _gate = Gate::enter(&file)?;
+    let shape = raw_shape(&file)?;
+    let stale = is_at(&file, name) && !presence::has_any(&file)?;
+    if stale && shape.magic == MAGIC && discard(name, &shape) {
+        remove(name)?;
+    }
+    Ok(())
+}
+
+/// Why an object cannot be one of ours, by its type, owner and mode.
+fn not_ours(file: &File) -> io::Result<Option<&'static str>> {
+    let meta = file.metadata()?;
+    Ok(if !meta.is_file() {
+        Some("the name is not a segment")
+    } else if meta.uid() != Uid::effective().as_raw() {
+        Some("the name belongs to another user")
+    } else if meta.mode() & 0o022 != 0 {
+        Some("other users may write the object")
+    } else {
+        None
+    })
 }
 
 /// Opens what has this name, if that is an object of ours by type, owner and mode.
@@ -109,17 +128,10 @@ pub(crate) fn find(name: &str, plan: &Plan<'_>) -> Result<Option<File>, OpenErro
             };
         }
     };
-    let meta = file.metadata().map_err(|e| plan.os(e))?;
-    if !meta.is_file() {
-        return Err(refused("the name is not a segment"));
+    match not_ours(&file).map_err(|e| plan.os(e))? {
+        Some(why) => Err(refused(why)),
+        None => Ok(Some(file)),
     }
-    if meta.uid() != Uid::effective().as_raw() {
-        return Err(refused("the name belongs to another user"));
-    }
-    if meta.mode() & 0o022 != 0 {
-        return Err(refused("other users may write the object"));
-    }
-    Ok(Some(file))
 }
 
 /// Whether `name` still names `file`.

@@ -20,6 +20,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) explicit: bool,
     /// Which ends take one handle only.
     pub(crate) exclusive: fn(End) -> bool,
+    /// Whether an existing one with this shape is meant for something else.
+    pub(crate) refuse: &'a dyn Fn(&Shape) -> Option<OpenErrorKind>,
     /// Completes a new segment before anybody can see it.
     pub(crate) prepare: &'a dyn Fn(&mut Shape, &Header) -> Result<(), OpenError>,
     /// Undoes what `prepare` made outside the segment.

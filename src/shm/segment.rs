@@ -140,12 +140,17 @@ impl Segment {
         }
         let shape = read_shape(&file, plan)?;
         if !presence::has_any(&file).map_err(|e| plan.os(e))? {
-            (plan.discard)(&shape);
+            if shape.kind == plan.shape.kind {
+                (plan.discard)(&shape);
+            }
             remove(name).map_err(|e| plan.os(e))?;
             return Ok(None);
         }
         agree("kind", plan.shape.kind.into(), shape.kind.into(), plan)?;
         agree("lock", plan.shape.lock.into(), shape.lock.into(), plan)?;
+        if let Some(kind) = (plan.refuse)(&shape) {
+            return Err(plan.error(kind));
+        }
         if plan.explicit {
             agree("capacity", plan.shape.capacity, shape.capacity, plan)?;
             agree(

@@ -1,15 +1,12 @@
 //! `fifo:PATH` a named kernel pipe between unrelated processes.
 
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     fs::{File, OpenOptions},
     io,
     os::{
         fd::{AsFd, OwnedFd},
-        unix::{
-            ffi::OsStrExt,
-            fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
-        },
+        unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
     },
     path::Path,
 };
@@ -22,11 +19,12 @@ use nix::{
 };
 
 use crate::{
-    Address, AddressError, AddressProblem, Capabilities, Channel, End, Handoff, Key, OpenError,
-    OpenErrorKind, Transport,
+    Address, AddressError, Capabilities, Channel, End, Handoff, Key, OpenError, OpenErrorKind,
+    Transport,
     presence::{self, Gate, Topic},
     transport::family::{
         fifo_name::{FifoName, OURS},
+        path,
         pipe_options::{self, PipeMode},
         stream::{Ends, StreamReceiver, StreamSender},
     },
@@ -84,7 +82,7 @@ impl Fifo {
         if self.path.is_empty() {
             return Err(self.error(OpenErrorKind::NamedOnly));
         }
-        check_path(&self.path).map_err(|why| self.error(OpenErrorKind::Refused(why)))?;
+        path::check(&self.path).map_err(|why| self.error(OpenErrorKind::Refused(why)))?;
         loop {
             if let Some(ends) = self.open_once(end)? {
                 return Ok(ends);
@@ -142,7 +140,7 @@ impl Fifo {
         fcntl(&trying, FcntlArg::F_SETFL(packet | OFlag::O_NONBLOCK)).map_err(|e| self.os(e))?;
         self.declare_mode(&fd)?;
         if let Some(bytes) = self.capacity {
-            pipe_options::resize(&fd, bytes, &self.address())?;
+            self.resize(&fd, bytes)?;
         }
         presence::join(&fd, end).map_err(|e| self.os(e))?;
         Ok(Some(Ends {
@@ -173,6 +171,22 @@ impl Fifo {
                 _ => Err(self.os(error)),
             },
         }
+    }
+
+    /// Makes the FIFO hold so many bytes, unless somebody else uses it as it is.
+    fn resize(&self, fd: &File, bytes: usize) -> Result<(), OpenError> {
+        let found = pipe_options::limits(fd, self.mode)
+            .map_err(|e| self.os(e))?
+            .capacity;
+        let alone = !presence::has_any(fd).map_err(|e| self.os(e))?;
+        if alone || found == bytes.next_power_of_two() {
+            return pipe_options::resize(fd, bytes, &self.address());
+        }
+        Err(self.error(OpenErrorKind::Shape {
+            what: "capacity",
+            expected: bytes as u64,
+            found: found as u64,
+        }))
     }
 
     fn declare_mode(&self, fd: impl AsFd) -> Result<(), OpenError> {
@@ -209,26 +223,12 @@ impl Fifo {
     }
 }
 
-/// Why no file can have this path.
-fn check_path(path: &OsStr) -> Result<(), &'static str> {
-    let bytes = path.as_bytes();
-    if bytes.contains(&0) {
-        return Err("the path holds a NUL byte");
-    }
-    let long = bytes.len() >= libc::PATH_MAX.unsigned_abs() as usize;
-    if long || bytes.split(|&b| b == b'/').any(|part| part.len() > 255) {
-        return Err("the path is too long; 4095 bytes, and 255 between slashes, are the most");
-    }
-    Ok(())
-}
-
 impl TryFrom<&Address> for Fifo {
     type Error = AddressError;
 
     fn try_from(address: &Address) -> Result<Self, AddressError> {
         address.check(Self::SCHEME, Self::KEYS)?;
-        check_path(address.name())
-            .map_err(|why| address.error_at_name(AddressProblem::BadName(why)))?;
+        path::check_address(address)?;
         let (mode, capacity) = pipe_options::read(address)?;
         Ok(Self {
             path: address.name().to_owned(),

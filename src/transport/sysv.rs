@@ -35,7 +35,7 @@ use crate::{
     },
     transport::family::{
         member::{Member, endpoint_by_member},
-        ring_options,
+        path, ring_options,
         scratch::{Scratch, reserve_in_scratch},
     },
 };
@@ -184,7 +184,7 @@ impl Sysv {
     }
 
     /// The file at the path, made if there is none.
-    fn file(&self) -> io::Result<File> {
+    fn file(&self) -> Result<File, OpenError> {
         let path = Path::new(&self.path);
         loop {
             // Not blocking, for a path may be a FIFO.
@@ -193,8 +193,13 @@ impl Sysv {
                 .custom_flags(libc::O_NONBLOCK)
                 .open(path);
             match found {
+                Ok(file) => return Ok(file),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                found => return found,
+                Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {
+                    let why = "the path is a socket, not a file";
+                    return Err(self.error(OpenErrorKind::Refused(why)));
+                }
+                Err(error) => return Err(self.os(error)),
             }
             let made = OpenOptions::new()
                 .write(true)
@@ -202,8 +207,14 @@ impl Sysv {
                 .mode(OURS)
                 .open(path);
             match made {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                _ => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    if fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink()) {
+                        let why = "the path is a symbolic link to nothing";
+                        return Err(self.error(OpenErrorKind::Refused(why)));
+                    }
+                }
+                Err(error) => return Err(self.os(error)),
+                Ok(_) => {}
             }
         }
     }
@@ -267,6 +278,10 @@ impl Sysv {
             },
             explicit: false,
             exclusive: |_| false,
+            refuse: &|found| {
+                let why = "another path has the same System V key; choose another id";
+                (found.flags & WHO != flags & WHO).then_some(OpenErrorKind::Refused(why))
+            },
             prepare: &|shape, _| prepare(shape),
             discard: self.discard(),
         })
@@ -309,8 +324,9 @@ impl Sysv {
         if self.path.is_empty() {
             return Err(self.error(OpenErrorKind::Unnamed));
         }
+        path::check(&self.path).map_err(|why| self.error(OpenErrorKind::Refused(why)))?;
         loop {
-            let file = self.file().map_err(|e| self.os(e))?;
+            let file = self.file()?;
             let meta = file.metadata().map_err(|e| self.os(e))?;
             let (key, who) = self.key(&meta);
             // Queue and segment are two objects: made by one opener at a time.
@@ -324,10 +340,6 @@ impl Sysv {
             }
             drop(gate);
             let segment = opened?;
-            if segment.shape().flags & WHO != who {
-                let why = "another path has the same System V key; choose another id";
-                return Err(self.error(OpenErrorKind::Refused(why)));
-            }
             // The last one out may have removed the path in between, and the next one's key is another.
             let again = fs::metadata(&self.path);
             if again.is_ok_and(|m| (m.dev(), m.ino()) == (meta.dev(), meta.ino())) {
@@ -356,6 +368,13 @@ impl Sysv {
             false => self.os(error),
         };
         let capacity = queue.stat().map_err(gone)?.capacity;
+        if let Some(expected) = self.capacity.filter(|&bytes| bytes != capacity) {
+            return Err(self.error(OpenErrorKind::Shape {
+                what: "capacity",
+                expected: expected as u64,
+                found: capacity as u64,
+            }));
+        }
         let settings = Limits::new(0, capacity, 1).with_settings([
             Some("kernel.msgmax"),
             Some("kernel.msgmnb"),
@@ -398,6 +417,7 @@ impl TryFrom<&Address> for Sysv {
 
     fn try_from(address: &Address) -> Result<Self, AddressError> {
         address.check(Self::SCHEME, Self::KEYS)?;
+        path::check_address(address)?;
         let id = address.parse_with("id", "a number from 1 to 255", |text| {
             text.parse().ok().filter(|&id: &u8| id > 0)
         })?;
@@ -502,7 +522,15 @@ impl Channel for Sysv {
             return Ok((self.sender()?, self.receiver()?));
         }
         let prefix = format!("{}{ANONYMOUS_NAME}", name::PREFIX);
-        name::sweep(&prefix, &self.discard()).map_err(|e| self.os(e))?;
+        let discard = self.discard();
+        let sweep = |name: &str, shape: &Shape| {
+            let sound = shape.kind == KIND && name == file_name(shape.flags, key_of(shape));
+            if sound {
+                discard(shape);
+            }
+            sound
+        };
+        name::sweep(&prefix, sweep).map_err(|e| self.os(e))?;
         // ORDERING: Relaxed; only different numbers are wanted.
         let number = || COUNTER.fetch_add(1, Ordering::Relaxed) & WHO;
         loop {
@@ -541,9 +569,13 @@ impl Channel for Sysv {
     }
 
     fn unlink(&self) -> io::Result<()> {
-        let (key, _) = self.key(&fs::metadata(&self.path)?);
+        let (key, who) = self.key(&fs::metadata(&self.path)?);
         let name = file_name(0, key);
         let shape = name::shape_of(&name)?;
+        if shape.kind != KIND || shape.flags & WHO != who {
+            // Another path has the same key.
+            return Err(io::ErrorKind::NotFound.into());
+        }
         (self.discard())(&shape);
         name::remove(&name)
     }

@@ -13,17 +13,13 @@ use crate::{
 };
 
 pub(crate) const CASES: &[Case] = &[
-    Case::private("key_of_another_path", key_of_another_path)
-        .bug("who is refused has joined, and unlink removes the other's queue"),
-    Case::private("planted_segment", planted_segment)
-        .bug("opening sysv: removes any queue that a file in /dev/shm names"),
+    Case::private("key_of_another_path", key_of_another_path),
+    Case::private("planted_segment", planted_segment),
     Case::private(
         "planted_segment_of_another_kind",
         planted_segment_of_another_kind,
-    )
-    .bug("a stale shm+lock:sysv.anonymous.x costs the queue with identifier 0"),
-    Case::private("unremovable_segment", unremovable_segment)
-        .bug("one file of another user in /dev/shm stops every sysv: without a path"),
+    ),
+    Case::private("unremovable_segment", unremovable_segment),
 ];
 
 /// Makes a file whose inode has the same lower half as that of `first`, so that ftok gives the same key.

@@ -31,8 +31,6 @@ pub(crate) struct Case {
     pub(crate) place: Place,
     /// Panics if the library does wrong.
     pub(crate) run: fn(),
-    /// Why it is known to fail.
-    pub(crate) bug: Option<&'static str>,
 }
 
 impl Case {
@@ -42,7 +40,6 @@ impl Case {
             name,
             place: Place::Anywhere,
             run,
-            bug: None,
         }
     }
 
@@ -52,12 +49,6 @@ impl Case {
             place: Place::Private,
             ..Self::anywhere(name, run)
         }
-    }
-
-    /// One that shows a bug: run with `--ignored` until it is mended.
-    pub(crate) const fn bug(mut self, why: &'static str) -> Self {
-        self.bug = Some(why);
-        self
     }
 }
 

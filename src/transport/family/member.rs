@@ -25,6 +25,8 @@ pub(crate) struct Seat {
     /// The count of openings and closings for which `gone` is true or false; no count at first.
     changes: Cell<u64>,
     gone: Cell<bool>,
+    /// Whether the side across had been there before this end opened.
+    met_before: bool,
 }
 
 /// The side across.
@@ -62,8 +64,10 @@ impl Member {
         address: Address,
         strategy: WaitStrategy,
     ) -> Self {
+        let met_before = segment.has_seen(across(end));
         Self {
             seat: Seat {
+                met_before,
                 segment,
                 address,
                 end,
@@ -103,9 +107,16 @@ impl Member {
 
     /// Waits until the side across is there.
     pub(crate) fn wait_peer(&mut self, deadline: Deadline) -> io::Result<bool> {
-        let found = self.wait(deadline, |seat, _| match seat.has(across(seat.end)) {
-            Ok(false) => None,
-            found => Some(found),
+        let found = self.wait(deadline, |seat, _| {
+            let other = across(seat.end);
+            // Also who came and went again was there.
+            if !seat.met_before && seat.segment.has_seen(other) {
+                return Some(Ok(true));
+            }
+            match seat.has(other) {
+                Ok(false) => None,
+                found => Some(found),
+            }
         });
         found.unwrap_or(Ok(false))
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod fifo_name;
 pub(crate) mod member;
+pub(crate) mod path;
 pub(crate) mod pipe_options;
 pub(crate) mod ring_options;
 pub(crate) mod scratch;

@@ -152,7 +152,7 @@ pub(crate) fn resize(fd: impl AsFd, bytes: usize, address: &Address) -> Result<(
 }
 
 /// The numbers of an open pipe.
-pub(crate) fn limits(fd: &OwnedFd, mode: PipeMode) -> io::Result<Limits> {
+pub(crate) fn limits(fd: impl AsFd, mode: PipeMode) -> io::Result<Limits> {
     let bytes = fcntl(fd, FcntlArg::F_GETPIPE_SZ)?;
     let capacity = usize::try_from(bytes).unwrap_or(0);
     let limits = Limits::new(mode.max_message(capacity), capacity, 1);

@@ -181,6 +181,7 @@ impl RingOptions {
             },
             explicit: self.capacity.is_some() || self.max_message.is_some(),
             exclusive: kind.exclusive,
+            refuse: &|_| None,
             prepare: &prepare,
             discard: Arc::new(|_| {}),
         })

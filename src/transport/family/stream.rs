@@ -109,6 +109,15 @@ impl Ends {
             if presence::has(&self.fd, end)? {
                 return Ok(true);
             }
+            // Also a sender that came and went again was there, and the kernel remembers.
+            let traces = PollFlags::POLLIN | PollFlags::POLLHUP;
+            if end == End::Sender
+                && self
+                    .wait(PollFlags::POLLIN, Deadline::NOW)?
+                    .intersects(traces)
+            {
+                return Ok(true);
+            }
             if deadline.has_passed() {
                 return Ok(false);
             }
