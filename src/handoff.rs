@@ -13,6 +13,17 @@ pub enum End {
     Receiver,
 }
 
+impl End {
+    /// The end across.
+    #[must_use]
+    pub const fn across(self) -> Self {
+        match self {
+            Self::Sender => Self::Receiver,
+            Self::Receiver => Self::Sender,
+        }
+    }
+}
+
 /// All that another process needs to open an end that is open here: its address, and descriptors.
 ///
 /// As long as it lives the end counts as open, here or in whoever inherits the descriptors, so

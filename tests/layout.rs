@@ -156,13 +156,13 @@ fn a_fresh_segment_is_as_it_always_was() {
         1, 0, 0, 0,                                     // layout
         1, 0, 0, 0,                                     // kind
         0, 0, 1, 0, 0, 0, 0, 0,                         // capacity: 65536
-        0xf8, 0x3f, 0, 0, 0, 0, 0, 0,                   // max_message: a quarter less a header
+        0xf0, 0x3f, 0, 0, 0, 0, 0, 0,                   // max_message: a quarter less two headers
         0, 0, 0, 0,                                     // lock
         0, 0, 0, 0,                                     // flags
         0, 0, 0, 0, 0, 0, 0, 0,                         // extra
+        0, 0, 0, 0, 0, 0, 0, 0,                         // trailer
         1, 0, 0, 0,                                     // seen: a sender
         1, 0, 0, 0,                                     // changes: one came
-        0, 0, 0, 0, 0, 0, 0, 0,
     ];
     assert_eq!(bytes.get(..64), Some(golden.as_slice()));
 

@@ -55,7 +55,12 @@ fn main() {
 
 /// A channel with a name that nobody else has, without one if the transport has no names.
 fn channel(driver: &Driver, variant: &str, word: &str) -> BoxChannel {
-    let unique = format!("laneway-volume.{}.{word}", process::id());
+    // A FIFO and a queue live under the same paths.
+    let unique = format!(
+        "laneway-volume.{}.{word}.{}",
+        process::id(),
+        driver.scheme()
+    );
     let unique = format!("{unique}.{}", variant.replace('=', "-"));
     let name = driver.example_name(&unique).unwrap_or_default();
     let mut address = Address::new(driver.scheme(), name).expect("a good name");

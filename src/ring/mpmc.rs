@@ -190,13 +190,10 @@ impl<'a> Ring<'a> {
     /// Moves a cursor over a record, for whoever was to do it.
     #[inline]
     fn pass(cursor: &AtomicU64, place: u64, slots: u64) {
-        // ORDERING: AcqRel; pairs with the Acquire loads of the cursors. If it fails, somebody else did it.
-        let _ = cursor.compare_exchange(
-            place,
-            place.wrapping_add(slots),
-            Ordering::AcqRel,
-            Ordering::Relaxed,
-        );
+        let behind = place.wrapping_add(slots);
+        // If it fails, somebody else did it.
+        // ORDERING: AcqRel; pairs with the Acquire loads of the cursors.
+        let _ = cursor.compare_exchange(place, behind, Ordering::AcqRel, Ordering::Relaxed);
     }
 
     /// Stamps the words inside a record, before it can become READY or DONE.

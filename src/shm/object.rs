@@ -1,13 +1,13 @@
 //! The object behind a segment: its constants, its birth, its mapping.
 
-use std::{fs::File, io, os::unix::fs::FileExt, ptr::NonNull};
+use std::{fs::File, io, mem::offset_of, os::unix::fs::FileExt, ptr::NonNull};
 
 use memmap2::{MmapOptions, MmapRaw};
 use nix::{
     errno::Errno,
     fcntl::{FallocateFlags, fallocate},
 };
-use shared_memory::{Shmem, ShmemConf};
+use shared_memory::{Shmem, ShmemConf, ShmemError};
 
 use crate::{
     OpenError, OpenErrorKind,
@@ -142,10 +142,11 @@ pub(crate) fn build(file: &File, plan: &Plan<'_>) -> Result<Shape, OpenError> {
 
 /// Maps what a descriptor names.
 pub(crate) fn map(file: &File, shape: &Shape, plan: &Plan<'_>) -> Result<Mapping, OpenError> {
+    let len = total(shape);
     let map = MmapOptions::new()
-        .len(usize::try_from(total(shape)).unwrap_or(usize::MAX))
+        .len(usize::try_from(len).unwrap_or(usize::MAX))
         .map_raw(file)
-        .map_err(|e| plan.os(e))?;
+        .map_err(|e| plan.mapping(len, e))?;
     Ok(Mapping::Anonymous(map))
 }
 
@@ -155,13 +156,30 @@ pub(crate) fn open_by_name(
     shape: &Shape,
     plan: &Plan<'_>,
 ) -> Result<Mapping, OpenError> {
-    let map = ShmemConf::new()
-        .os_id(format!("/{name}"))
-        .open()
-        .map_err(|e| plan.os(io::Error::other(e)))?;
+    let len = total(shape);
+    let opened = ShmemConf::new().os_id(format!("/{name}")).open();
+    let map = opened.map_err(|error| {
+        plan.mapping(
+            len,
+            match error {
+                // The system's own number, as shared_memory keeps it.
+                ShmemError::MapOpenFailed(code) | ShmemError::UnknownOsError(code) => {
+                    io::Error::from_raw_os_error(code.cast_signed())
+                }
+                error => io::Error::other(error),
+            },
+        )
+    })?;
     // shared_memory ignores a size that one asks for: look at what it found.
-    if map.len() as u64 != total(shape) {
+    if map.len() as u64 != len {
         return Err(plan.error(OpenErrorKind::Refused("the object changed its size")));
     }
     Ok(Mapping::Named(map))
+}
+
+/// Reads which ends have ever opened a segment that is not mapped yet.
+pub(crate) fn read_seen(file: &File) -> io::Result<u32> {
+    let mut seen = [0; 4];
+    file.read_exact_at(&mut seen, offset_of!(Header, identity.seen) as u64)?;
+    Ok(u32::from_ne_bytes(seen))
 }

@@ -34,6 +34,16 @@ impl Plan<'_> {
         OpenError::new(self.address.clone(), kind)
     }
 
+    /// An error of mapping `needed` bytes.
+    pub(crate) fn mapping(&self, needed: u64, error: io::Error) -> OpenError {
+        if error.raw_os_error() != Some(libc::ENOMEM) {
+            return self.os(error);
+        }
+        let mut failed = self.error(OpenErrorKind::NoSpace { needed });
+        failed.source = Some(error);
+        failed
+    }
+
     /// An error of the system.
     pub(crate) fn os(&self, error: impl Into<io::Error>) -> OpenError {
         OpenError::os(self.address.clone(), error.into())

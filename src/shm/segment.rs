@@ -25,7 +25,7 @@ use crate::{
     shm::{
         layout::{DATA, Header, RECEIVER_SEEN, SENDER_SEEN, Shape},
         name::{DIRECTORY, find, is_at, path, remove},
-        object::{LEAST, Mapping, agree, build, map, open_by_name, read_shape},
+        object::{LEAST, Mapping, agree, build, map, open_by_name, read_seen, read_shape},
         plan::{Discard, Plan},
     },
     sync::{AtomicU64, Ordering},
@@ -41,6 +41,8 @@ pub(crate) struct Segment {
     shape: Shape,
     /// The shape's capacity: a power of two, [`LEAST`] at least.
     capacity: usize,
+    /// Whether the side across had come and gone before this end opened.
+    met_before: bool,
     name: Option<String>,
     discard: Discard,
     _mapping: Mapping,
@@ -121,7 +123,14 @@ impl Segment {
                 };
             }
         }
-        Self::join(file.into(), end, shape, Some(name), plan).map(Some)
+        match Self::join(file.into(), end, shape, Some(name), plan) {
+            Ok(segment) => Ok(Some(segment)),
+            Err(error) => {
+                // Best effort: what stays is stale, and healed by the next to open.
+                let _ = abandon(name, &shape, plan);
+                Err(error)
+            }
+        }
     }
 
     /// `None` if it went away, or was stale and has been removed.
@@ -163,7 +172,12 @@ impl Segment {
         if (plan.exclusive)(end) && presence::has(&file, end).map_err(|e| plan.os(e))? {
             return Err(plan.error(OpenErrorKind::Busy));
         }
-        let segment = Self::join(file.into(), end, shape, Some(name), plan)?;
+        // Nobody opens while the gate is ours: this is who had been there.
+        let seen = read_seen(&file).map_err(|e| plan.os(e))?;
+        let other = end.across();
+        let gone = !presence::has(&file, other).map_err(|e| plan.os(e))?;
+        let mut segment = Self::join(file.into(), end, shape, Some(name), plan)?;
+        segment.met_before = seen & bit(other) != 0 && gone;
         drop(gate);
         Ok(Some(segment))
     }
@@ -204,16 +218,12 @@ impl Segment {
         };
         let segment = Self::with(file.into(), mapping, shape, name, plan)?;
         let identity = &segment.header().identity;
-        let bit = match end {
-            End::Sender => SENDER_SEEN,
-            End::Receiver => RECEIVER_SEEN,
-        };
         if !membarrier::register() {
             // ORDERING: Relaxed; `announce` follows, and its wake-up carries it.
             identity.fences.store(1, Ordering::Relaxed);
         }
         // ORDERING: Relaxed; `announce` follows, and its wake-up carries it.
-        identity.seen.fetch_or(bit, Ordering::Relaxed);
+        identity.seen.fetch_or(bit(end), Ordering::Relaxed);
         segment.announce();
         Ok(segment)
     }
@@ -238,6 +248,7 @@ impl Segment {
             base,
             shape,
             capacity,
+            met_before: false,
             name: name.map(str::to_owned),
             discard: Arc::clone(&plan.discard),
             _mapping: mapping,
@@ -295,14 +306,18 @@ impl Segment {
         Ok(fd)
     }
 
+    /// Whether an end of this kind is, or was, there since this end opened.
+    pub(crate) fn has_met(&self, other: End) -> io::Result<bool> {
+        if !self.met_before && self.has_seen(other) {
+            return Ok(true);
+        }
+        presence::has(self.fd()?, other)
+    }
+
     /// Whether an end of this kind has ever opened.
     pub(crate) fn has_seen(&self, end: End) -> bool {
-        let bit = match end {
-            End::Sender => SENDER_SEEN,
-            End::Receiver => RECEIVER_SEEN,
-        };
         // ORDERING: Relaxed; only whether it is set matters, and it is never cleared.
-        self.header().identity.seen.load(Ordering::Relaxed) & bit != 0
+        self.header().identity.seen.load(Ordering::Relaxed) & bit(end) != 0
     }
 
     /// Counts an opening or closing, and wakes everybody to look who is there.
@@ -320,6 +335,24 @@ impl Segment {
         // ORDERING: Acquire; pairs with the Release in `announce`.
         self.header().identity.changes.load(Ordering::Acquire)
     }
+}
+
+/// The bit of `seen` for an end.
+const fn bit(end: End) -> u32 {
+    match end {
+        End::Sender => SENDER_SEEN,
+        End::Receiver => RECEIVER_SEEN,
+    }
+}
+
+/// Removes a new segment that could not be opened after all, unless somebody else has joined it.
+fn abandon(name: &str, shape: &Shape, plan: &Plan<'_>) -> io::Result<()> {
+    let file = OpenOptions::new().read(true).write(true).open(path(name))?;
+    if is_at(&file, name) && !presence::has_any(&file)? {
+        (plan.discard)(shape);
+        remove(name)?;
+    }
+    Ok(())
 }
 
 impl Drop for Segment {

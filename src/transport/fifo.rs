@@ -93,10 +93,21 @@ impl Fifo {
     /// `None` if the path was removed in between.
     fn open_once(&self, end: End) -> Result<Option<Ends>, OpenError> {
         let path = Path::new(&self.path);
-        match mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR | OURS) {
-            Ok(()) | Err(Errno::EEXIST) => {}
+        let made = match mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR | OURS) {
+            Ok(()) => true,
+            Err(Errno::EEXIST) => false,
             Err(error) => return Err(self.os(error)),
+        };
+        let opened = self.open_made(path, end);
+        if made && opened.is_err() {
+            // Whoever found it in this moment looks again whether it is still there.
+            let _ = std::fs::remove_file(path);
         }
+        opened
+    }
+
+    /// Opens what is at the path.
+    fn open_made(&self, path: &Path, end: End) -> Result<Option<Ends>, OpenError> {
         // Never blocks, and makes the FIFO readable, so that opening for writing does not block either.
         let Some(reader) = self.open_file(path, End::Receiver)? else {
             return Ok(None);

@@ -237,11 +237,7 @@ impl Sysv {
             if shape.flags & FOREIGN == 0 {
                 let _ = queue_of(shape).remove();
             }
-            let ours =
-                |file: Metadata| file.is_file() && file.len() == 0 && file.mode() & 0o7777 == OURS;
-            if fs::symlink_metadata(&path).is_ok_and(ours) {
-                let _ = fs::remove_file(&path);
-            }
+            remove_if_ours(&path);
         })
     }
 
@@ -278,12 +274,24 @@ impl Sysv {
             },
             explicit: false,
             exclusive: |_| false,
-            refuse: &|found| {
-                let why = "another path has the same System V key; choose another id";
-                (found.flags & WHO != flags & WHO).then_some(OpenErrorKind::Refused(why))
-            },
+            refuse: &|found| self.refuse(found, flags),
             prepare: &|shape, _| prepare(shape),
             discard: self.discard(),
+        })
+    }
+
+    /// Why a living queue is not the one that is asked for.
+    fn refuse(&self, found: &Shape, flags: u32) -> Option<OpenErrorKind> {
+        if found.flags & WHO != flags & WHO {
+            let why = "another path has the same System V key; choose another id";
+            return Some(OpenErrorKind::Refused(why));
+        }
+        let expected = self.capacity?;
+        let capacity = queue_of(found).stat().ok()?.capacity;
+        (capacity != expected).then_some(OpenErrorKind::Shape {
+            what: "capacity",
+            expected: expected as u64,
+            found: capacity as u64,
         })
     }
 
@@ -303,6 +311,10 @@ impl Sysv {
         let Some(bytes) = self.capacity else {
             return Ok(queue);
         };
+        if bytes == 0 {
+            let _ = queue.remove();
+            return Err(self.error(OpenErrorKind::Refused("a queue of 0 bytes holds nothing")));
+        }
         if let Err(error) = queue.set_capacity(bytes) {
             // Nobody knows it yet.
             let _ = queue.remove();
@@ -326,26 +338,35 @@ impl Sysv {
         }
         path::check(&self.path).map_err(|why| self.error(OpenErrorKind::Refused(why)))?;
         loop {
-            let file = self.file()?;
-            let meta = file.metadata().map_err(|e| self.os(e))?;
-            let (key, who) = self.key(&meta);
-            // Queue and segment are two objects: made by one opener at a time.
-            let gate = Gate::enter(&file).map_err(|e| self.os(e))?;
-            let name = file_name(0, key);
-            let opened = self.with_plan(key.cast_signed(), who, |plan| {
-                Segment::open(&name, end, plan)
-            });
-            if opened.is_err() && !name::exists(&name) {
+            let opened = self.open_once(end);
+            let name = fs::metadata(&self.path).map(|meta| file_name(0, self.key(&meta).0));
+            if opened.is_err() && name.is_ok_and(|name| !name::exists(&name)) {
                 remove_if_ours(Path::new(&self.path));
             }
-            drop(gate);
-            let segment = opened?;
-            // The last one out may have removed the path in between, and the next one's key is another.
-            let again = fs::metadata(&self.path);
-            if again.is_ok_and(|m| (m.dev(), m.ino()) == (meta.dev(), meta.ino())) {
-                return self.core(segment, end);
+            if let Some(core) = opened? {
+                return Ok(core);
             }
         }
+    }
+
+    /// `None` if the path was removed in between.
+    fn open_once(&self, end: End) -> Result<Option<Core>, OpenError> {
+        let file = self.file()?;
+        let meta = file.metadata().map_err(|e| self.os(e))?;
+        let (key, who) = self.key(&meta);
+        let segment = {
+            // Queue and segment are two objects: made by one opener at a time.
+            let _gate = Gate::enter(&file).map_err(|e| self.os(e))?;
+            self.with_plan(key.cast_signed(), who, |plan| {
+                Segment::open(&file_name(0, key), end, plan)
+            })?
+        };
+        // The last one out may have removed the path, and the next one's key is another.
+        let again = fs::metadata(&self.path);
+        if again.is_ok_and(|m| (m.dev(), m.ino()) == (meta.dev(), meta.ino())) {
+            return self.core(segment, end, Some(file)).map(Some);
+        }
+        Ok(None)
     }
 
     fn adopted(&self, handoff: Handoff, end: End) -> Result<Core, OpenError> {
@@ -358,23 +379,16 @@ impl Sysv {
         }
         let name = |shape: &Shape| Some(file_name(shape.flags, key_of(shape)));
         let segment = self.with_plan(0, 0, |plan| Segment::adopt(fd, name, plan))?;
-        self.core(segment, end)
+        self.core(segment, end, None)
     }
 
-    fn core(&self, segment: Segment, end: End) -> Result<Core, OpenError> {
+    fn core(&self, segment: Segment, end: End, file: Option<File>) -> Result<Core, OpenError> {
         let queue = queue_of(segment.shape());
         let gone = |error: io::Error| match disconnected(&error) {
             true => self.error(OpenErrorKind::Stale),
             false => self.os(error),
         };
         let capacity = queue.stat().map_err(gone)?.capacity;
-        if let Some(expected) = self.capacity.filter(|&bytes| bytes != capacity) {
-            return Err(self.error(OpenErrorKind::Shape {
-                what: "capacity",
-                expected: expected as u64,
-                found: capacity as u64,
-            }));
-        }
         let settings = Limits::new(0, capacity, 1).with_settings([
             Some("kernel.msgmax"),
             Some("kernel.msgmnb"),
@@ -390,12 +404,12 @@ impl Sysv {
             ..settings
         };
         let member = Member::new(segment, end, self.address(), self.wait);
-        Ok((member, queue, limits))
+        Ok((member, queue, limits, file))
     }
 }
 
-/// What both ends have.
-type Core = (Member, Queue, Limits);
+/// What both ends have: among it the file at the path, open so that no other file gets its number, and so its key.
+type Core = (Member, Queue, Limits, Option<File>);
 
 /// Removes a path that we made, and that still is as we made it.
 fn remove_if_ours(path: &Path) {
@@ -542,8 +556,8 @@ impl Channel for Sysv {
             // Another process, in another namespace, may have our number.
             if let Some((sender, receiver)) = pair {
                 return Ok((
-                    SysvSender::new(self, self.core(sender, End::Sender)?),
-                    SysvReceiver::new(self, self.core(receiver, End::Receiver)?),
+                    SysvSender::new(self, self.core(sender, End::Sender, None)?),
+                    SysvReceiver::new(self, self.core(receiver, End::Receiver, None)?),
                 ));
             }
         }
@@ -591,10 +605,11 @@ pub struct SysvSender {
     mtype: i64,
     message: Message,
     scratch: Scratch,
+    _file: Option<File>,
 }
 
 impl SysvSender {
-    fn new(channel: &Sysv, (member, queue, limits): Core) -> Self {
+    fn new(channel: &Sysv, (member, queue, limits, file): Core) -> Self {
         Self {
             member,
             queue,
@@ -604,6 +619,7 @@ impl SysvSender {
             mtype: channel.mtype.max(1),
             message: Message::with_room(limits.max_message),
             scratch: Scratch::new(),
+            _file: file,
         }
     }
 
@@ -667,10 +683,11 @@ pub struct SysvReceiver {
     message: Message,
     /// Whether `message` was taken and not finished.
     holds: bool,
+    _file: Option<File>,
 }
 
 impl SysvReceiver {
-    fn new(channel: &Sysv, (member, queue, limits): Core) -> Self {
+    fn new(channel: &Sysv, (member, queue, limits, file): Core) -> Self {
         Self {
             member,
             queue,
@@ -679,6 +696,7 @@ impl SysvReceiver {
             // A foreign sender may use what the system allows, whatever this queue held when it was opened.
             message: Message::with_room(longest(&limits)),
             holds: false,
+            _file: file,
         }
     }
 

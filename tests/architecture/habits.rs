@@ -9,9 +9,7 @@ const LONGEST: usize = 400;
 /// Files that are longer, and how long they may be until they are split.
 const LONGER: &[(&str, usize)] = &[
     ("src/conformance/threads.rs", 700),
-    ("src/shm/segment.rs", 500),
     ("src/transport/family/stream.rs", 550),
-    ("src/transport/shm_locked.rs", 600),
     ("src/transport/sysv.rs", 650),
 ];
 

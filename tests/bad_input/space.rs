@@ -164,9 +164,9 @@ fn full_dev_shm() {
     let small = ShmLocked::new(&other).capacity(1024);
     let needed = 2048;
     assert_refused(&small, OpenErrorKind::NoSpace { needed }, &["2048 bytes"]);
-    let needed = 1024;
+    let needed = 2048;
     let queue = Sysv::new(path("queue"));
-    assert_refused(&queue, OpenErrorKind::NoSpace { needed }, &["1024 bytes"]);
+    assert_refused(&queue, OpenErrorKind::NoSpace { needed }, &["2048 bytes"]);
     let error = pair_refused(&Sysv::new(""));
     assert_eq!(error.kind, OpenErrorKind::NoSpace { needed }, "{error}");
     assert_eq!(

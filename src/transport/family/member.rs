@@ -25,16 +25,6 @@ pub(crate) struct Seat {
     /// The count of openings and closings for which `gone` is true or false; no count at first.
     changes: Cell<u64>,
     gone: Cell<bool>,
-    /// Whether the side across had been there before this end opened.
-    met_before: bool,
-}
-
-/// The side across.
-pub(crate) const fn across(end: End) -> End {
-    match end {
-        End::Sender => End::Receiver,
-        End::Receiver => End::Sender,
-    }
 }
 
 /// Declares the type of the messages that pass through `fd`'s object.
@@ -64,10 +54,8 @@ impl Member {
         address: Address,
         strategy: WaitStrategy,
     ) -> Self {
-        let met_before = segment.has_seen(across(end));
         Self {
             seat: Seat {
-                met_before,
                 segment,
                 address,
                 end,
@@ -107,13 +95,9 @@ impl Member {
 
     /// Waits until the side across is there.
     pub(crate) fn wait_peer(&mut self, deadline: Deadline) -> io::Result<bool> {
+        // Also who came and went again was there.
         let found = self.wait(deadline, |seat, _| {
-            let other = across(seat.end);
-            // Also who came and went again was there.
-            if !seat.met_before && seat.segment.has_seen(other) {
-                return Some(Ok(true));
-            }
-            match seat.has(other) {
+            match seat.segment.has_met(seat.end.across()) {
                 Ok(false) => None,
                 found => Some(found),
             }
@@ -194,7 +178,7 @@ impl Seat {
 
     /// The same, asked of the kernel.
     pub(crate) fn is_disconnected(&self) -> bool {
-        let other = across(self.end);
+        let other = self.end.across();
         // If the kernel cannot tell, they are taken to be there: nothing is lost by waiting.
         self.segment.has_seen(other) && self.has(other).is_ok_and(|there| !there)
     }
