@@ -7,7 +7,7 @@ use crate::{
         needs::{Needs, Objective},
         words::{self, Count, Time},
     },
-    measure::{Estimate, Figures, Outcome, Report},
+    measure::{Estimate, Figures, Outcome, Report, Round},
 };
 
 /// How a choice came out.
@@ -33,66 +33,91 @@ pub struct Recommendation {
     pub pick: Option<String>,
     /// The best of the others.
     pub runner_up: Option<String>,
-    /// How many times as good as the runner-up the pick is; below 1 after a tie that a simpler one won.
-    pub margin: Option<f64>,
+    /// How many times as good as the runner-up the pick is, round by round; its interval reaches below 1 after a tie.
+    pub margin: Option<Estimate>,
     /// Those that cannot be told apart from the best, the simplest first.
     pub tied: Vec<String>,
     /// Why, a sentence each.
     pub why: Vec<String>,
 }
 
-/// A measured channel in the race.
-#[derive(Clone, Copy)]
+/// A measured channel in the race. Of scores the larger is better.
 struct Runner<'a> {
     address: &'a str,
     figures: &'a Figures,
-    /// Larger is better.
+    /// Its score in each round.
+    rounds: Vec<f64>,
     score: Estimate,
 }
 
-/// As many round trips a second as `latency` nanoseconds allow.
-fn inverse(latency: &Estimate) -> Estimate {
-    let a_second = |nanos: f64| 1e9 / nanos.max(1.0);
-    let mut inverse = *latency;
-    inverse.median = a_second(latency.median);
-    inverse.low = a_second(latency.high);
-    inverse.high = a_second(latency.low);
-    inverse
+impl<'a> Runner<'a> {
+    fn new(objective: Objective, report: &'a Report) -> Option<Self> {
+        let figures = report.figures()?;
+        let score = |round: &Round| match objective {
+            Objective::Throughput => round.messages as f64 / round.seconds,
+            // As many round trips a second as it allows.
+            Objective::Latency => 1e9 / round.p50.max(1) as f64,
+        };
+        let rounds: Vec<f64> = figures.rounds.iter().map(score).collect();
+        Some(Self {
+            address: &report.address,
+            figures,
+            score: Estimate::of(&rounds)?,
+            rounds,
+        })
+    }
+
+    /// How many times as good as `other` it is, compared round by round, since what disturbs the machine
+    /// for longer than a round disturbs both. `None` if they did not run the same rounds.
+    fn times(&self, other: &Self) -> Option<Estimate> {
+        if self.rounds.len() != other.rounds.len() {
+            return None;
+        }
+        let pairs = self.rounds.iter().zip(&other.rounds);
+        let ratios: Vec<f64> = pairs.map(|(ours, theirs)| ours / theirs).collect();
+        Estimate::of(&ratios)
+    }
+
+    /// Whether it can be called better.
+    fn is_ahead_of(&self, other: &Self) -> bool {
+        match self.times(other) {
+            Some(times) => times.low > 1.0,
+            None => self.score.low > other.score.high,
+        }
+    }
+}
+
+/// Those with figures, in the order of the reports.
+fn runners(objective: Objective, reports: &[Report]) -> Vec<Runner<'_>> {
+    let all = reports.iter();
+    all.filter_map(|report| Runner::new(objective, report))
+        .collect()
+}
+
+/// The one with the best median; of equals the first.
+fn best<'r, 'a>(runners: impl DoubleEndedIterator<Item = &'r Runner<'a>>) -> Option<&'r Runner<'a>>
+where
+    'a: 'r,
+{
+    // `max_by` takes the last of equals.
+    let last_first = runners.rev();
+    last_first.max_by(|a, b| a.score.median.total_cmp(&b.score.median))
 }
 
 /// Chooses among reports, which stand in order of simplicity.
 ///
-/// The one with the best median wins if its interval meets no other's. Else it is a tie, and the
-/// simplest of those whose intervals meet the best one's is taken.
+/// The one with the best median wins if it is ahead of each other: the 95 % interval of how many times as good it is, round by round, lies
+/// above 1. Else it is a tie, and the simplest of those that it is not ahead of is taken.
 #[must_use]
 pub fn rank(needs: &Needs, reports: &[Report]) -> Recommendation {
-    let runners: Vec<Runner<'_>> = reports
-        .iter()
-        .filter_map(|report| {
-            let figures = report.figures()?;
-            let score = match needs.objective {
-                Objective::Throughput => figures.rate,
-                Objective::Latency => inverse(&figures.p50),
-            };
-            Some(Runner {
-                address: &report.address,
-                figures,
-                score,
-            })
-        })
-        .collect();
-    let by_score = |a: &&Runner<'_>, b: &&Runner<'_>| {
-        // Of equals the simpler: `max_by` takes the last.
-        a.score.median.total_cmp(&b.score.median)
-    };
-    let Some(best) = runners.iter().rev().max_by(by_score) else {
+    let runners = runners(needs.objective, reports);
+    let Some(best_of_all) = best(runners.iter()) else {
         return nothing(reports);
     };
-    let close = runners.iter().filter(|r| r.score.meets(&best.score));
-    let close: Vec<Runner<'_>> = close.copied().collect();
-    let pick = close.first().unwrap_or(best);
-    let others = runners.iter().rev().filter(|r| r.address != pick.address);
-    let second = others.max_by(by_score);
+    let close = |runner: &&Runner<'_>| !best_of_all.is_ahead_of(runner);
+    let close: Vec<&Runner<'_>> = runners.iter().filter(close).collect();
+    let pick = close.first().copied().unwrap_or(best_of_all);
+    let second = best(runners.iter().filter(|r| r.address != pick.address));
     let verdict = if close.len() > 1 {
         Verdict::Tie
     } else {
@@ -106,13 +131,13 @@ pub fn rank(needs: &Needs, reports: &[Report]) -> Recommendation {
         }
         (_, None) => format!("{} is the only one with figures", pick.address),
     }];
-    why.extend(other_objective(needs.objective, &runners, pick));
+    why.extend(other_objective(needs.objective, reports, pick.address));
     why.extend(reports.iter().filter_map(mishap));
     Recommendation {
         verdict,
         pick: Some(pick.address.to_owned()),
         runner_up: second.map(|second| second.address.to_owned()),
-        margin: second.map(|second| pick.score.median / second.score.median),
+        margin: second.and_then(|second| pick.times(second)),
         tied: match verdict {
             Verdict::Tie => close.iter().map(|r| r.address.to_owned()).collect(),
             _ => Vec::new(),
@@ -145,49 +170,46 @@ fn figure(objective: Objective, figures: &Figures) -> String {
 }
 
 fn ahead(objective: Objective, pick: &Runner<'_>, second: &Runner<'_>) -> String {
+    let lead = pick.times(second).map_or_else(
+        || "ahead of".to_owned(),
+        |times| format!("{} as good as", words::times(&times)),
+    );
     format!(
-        "{} has {}, {} ahead of {} with {}; the 95 % intervals are apart over {} rounds",
+        "{} has {}: {lead} {} with {}",
         pick.address,
         figure(objective, pick.figures),
-        words::factor(pick.score.median / second.score.median),
         second.address,
         figure(objective, second.figures),
-        pick.figures.rounds.len(),
     )
 }
 
-fn tie(objective: Objective, close: &[Runner<'_>], pick: &Runner<'_>) -> String {
-    let told = |r: &Runner<'_>| format!("{} with {}", r.address, figure(objective, r.figures));
+fn tie(objective: Objective, close: &[&Runner<'_>], pick: &Runner<'_>) -> String {
+    let told = |r: &&Runner<'_>| format!("{} has {}", r.address, figure(objective, r.figures));
     let all: Vec<String> = close.iter().map(told).collect();
     format!(
-        "too close to call: the 95 % intervals meet of {}; {} is the simplest of them",
-        all.join(" and "),
+        "too close to call round by round: {}; {} is the simplest of them",
+        all.join(", "),
         pick.address
     )
 }
 
 /// Who is better than the pick at what was not asked for, if that can be told.
-fn other_objective(
-    objective: Objective,
-    runners: &[Runner<'_>],
-    pick: &Runner<'_>,
-) -> Option<String> {
-    let (other, score): (_, fn(&Figures) -> Estimate) = match objective {
-        Objective::Throughput => (Objective::Latency, |figures| inverse(&figures.p50)),
-        Objective::Latency => (Objective::Throughput, |figures| figures.rate),
+fn other_objective(objective: Objective, reports: &[Report], pick: &str) -> Option<String> {
+    let other = match objective {
+        Objective::Throughput => Objective::Latency,
+        Objective::Latency => Objective::Throughput,
     };
-    let ours = score(pick.figures);
-    let apart = |r: &&Runner<'_>| score(r.figures).low > ours.high;
-    let best = runners.iter().filter(apart).max_by(|a, b| {
-        let median = |r: &Runner<'_>| score(r.figures).median;
-        median(a).total_cmp(&median(b))
-    })?;
-    Some(format!(
-        "for {other} take {} instead, with {} against {}",
-        best.address,
-        figure(other, best.figures),
-        figure(other, pick.figures)
-    ))
+    let runners = runners(other, reports);
+    let best = best(runners.iter())?;
+    let pick = runners.iter().find(|runner| runner.address == pick)?;
+    best.is_ahead_of(pick).then(|| {
+        format!(
+            "for {other} take {} instead, with {} against {}",
+            best.address,
+            figure(other, best.figures),
+            figure(other, pick.figures)
+        )
+    })
 }
 
 /// What went wrong with a channel.
@@ -205,10 +227,15 @@ mod tests {
     use super::*;
     use crate::measure::{Fault, Round, Workload};
 
-    /// A report of nine rounds around a rate, so far apart, with a round trip.
+    /// A report of nine rounds around a rate, with a round trip. The rounds are so far apart, the slowest first.
     fn report(address: &str, rate: u64, spread: u64, p50: u64) -> Report {
+        shifted(address, rate, spread, p50, 0)
+    }
+
+    /// The same, with the slowest round later.
+    fn shifted(address: &str, rate: u64, spread: u64, p50: u64, shift: u64) -> Report {
         let round = |number: u64| Round {
-            messages: rate - 4 * spread + number * spread,
+            messages: rate - 4 * spread + (number + 9 - shift) % 9 * spread,
             bytes: 0,
             seconds: 1.0,
             roundtrips: 1000,
@@ -234,10 +261,14 @@ mod tests {
         assert_eq!(answer.verdict, Verdict::Answer);
         assert_eq!(answer.pick.as_deref(), Some("fast:"));
         assert_eq!(answer.runner_up.as_deref(), Some("middle:"));
-        assert_eq!(answer.margin, Some(2.0));
+        let margin = answer.margin.expect("two ran");
+        assert!((margin.median - 2.0).abs() < 0.01, "{margin:?}");
         assert!(answer.tied.is_empty());
         let why = answer.why.first().expect("a reason");
-        assert!(why.contains("2.0 times ahead of middle:"), "{why}");
+        assert!(
+            why.contains("2.0 (2.0 to 2.0) times as good as middle:"),
+            "{why}"
+        );
     }
 
     #[test]
@@ -245,17 +276,40 @@ mod tests {
         let reports = [
             report("far:", 100, 1, 500),
             report("simple:", 1000, 20, 500),
-            report("fast:", 1050, 20, 500),
+            shifted("fast:", 1050, 20, 500, 4),
         ];
         let answer = rank(&needs(), &reports);
         assert_eq!(answer.verdict, Verdict::Tie);
         assert_eq!(answer.pick.as_deref(), Some("simple:"));
         assert_eq!(answer.tied, ["simple:", "fast:"]);
         assert_eq!(answer.runner_up.as_deref(), Some("fast:"));
-        assert!(answer.margin.is_some_and(|margin| margin < 1.0));
+        let margin = answer.margin.expect("two are near");
+        assert!(margin.low < 1.0 && 1.0 < margin.high, "{margin:?}");
         // Equal to the last digit is a tie too.
         let equal = [report("a:", 100, 0, 5), report("b:", 100, 0, 5)];
         assert_eq!(rank(&needs(), &equal).pick.as_deref(), Some("a:"));
+    }
+
+    /// Intervals meet, and yet one is ahead in every round.
+    #[test]
+    fn what_disturbs_both_does_not_make_a_tie() {
+        let reports = [
+            report("simple:", 1000, 100, 500),
+            report("fast:", 1200, 120, 500),
+        ];
+        let answer = rank(&needs(), &reports);
+        assert_eq!(answer.verdict, Verdict::Answer);
+        assert_eq!(answer.pick.as_deref(), Some("fast:"));
+        // Without the same rounds there is nothing but the intervals.
+        let Outcome::Measured(mut figures) = reports[1].outcome.clone() else {
+            panic!("measured");
+        };
+        figures.rounds.pop();
+        let mut fewer = reports[1].clone();
+        fewer.outcome = Outcome::Measured(figures);
+        let answer = rank(&needs(), &[reports[0].clone(), fewer]);
+        assert_eq!(answer.verdict, Verdict::Tie);
+        assert_eq!(answer.pick.as_deref(), Some("simple:"));
     }
 
     #[test]
@@ -266,7 +320,7 @@ mod tests {
         ];
         let answer = rank(&needs().objective(Objective::Latency), &reports);
         assert_eq!(answer.pick.as_deref(), Some("quick:"));
-        assert_eq!(answer.margin, Some(9.0));
+        assert!(answer.margin.is_some_and(|m| (m.median - 9.0).abs() < 0.01));
         let throughput = rank(&needs(), &reports);
         assert_eq!(throughput.pick.as_deref(), Some("busy:"));
         let other = throughput.why.get(1).expect("a second reason");

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::measure::Estimate;
+
 /// A count, in thousands or millions where it is that large.
 #[derive(Clone, Copy, Debug)]
 pub struct Count(pub f64);
@@ -41,13 +43,11 @@ impl fmt::Display for Time {
     }
 }
 
-/// How far one is ahead: in per cent, or in times.
-pub(super) fn factor(ratio: f64) -> String {
-    if ratio < 2.0 {
-        format!("{:.0} %", (ratio - 1.0) * 100.0)
-    } else {
-        format!("{ratio:.1} times")
-    }
+/// How many times, with the interval.
+pub(super) fn times(ratio: &Estimate) -> String {
+    let digits = if ratio.median < 2.0 { 2 } else { 1 };
+    let Estimate { median, low, high } = ratio;
+    format!("{median:.digits$} ({low:.digits$} to {high:.digits$}) times")
 }
 
 #[cfg(test)]
