@@ -16,7 +16,7 @@ use std::{
 
 use nix::{
     errno::Errno,
-    fcntl::{FcntlArg, Flock, FlockArg, OFlag, fcntl, open},
+    fcntl::{FcntlArg, Flock, FlockArg, Flockable, OFlag, fcntl, open},
     sys::stat::Mode,
 };
 
@@ -166,23 +166,35 @@ pub(crate) fn declare(fd: impl AsFd, topic: Topic, ours: u32) -> io::Result<Opti
     Ok(other.map(value))
 }
 
-/// The gate of a channel, open while this lives.
+/// The gate of a channel, ours while this lives.
 #[derive(Debug)]
-pub(crate) struct Gate(#[expect(dead_code, reason = "held for its drop")] Flock<OwnedFd>);
+pub(crate) struct Gate<T: Flockable>(Flock<T>);
 
-impl Gate {
+impl<T: Flockable> Gate<T> {
     /// Waits until nobody else opens or closes this object. `WouldBlock` if somebody keeps at it, stopped perhaps.
-    pub(crate) fn enter(fd: impl AsFd) -> io::Result<Self> {
-        let mut fd = fd.as_fd().try_clone_to_owned()?;
+    pub(crate) fn enter(object: T) -> io::Result<Self> {
+        let mut object = object;
         let deadline = Deadline::after(GATE);
         loop {
-            match Flock::lock(fd, FlockArg::LockExclusiveNonblock) {
+            match Flock::lock(object, FlockArg::LockExclusiveNonblock) {
                 Ok(held) => return Ok(Self(held)),
-                Err((back, Errno::EAGAIN)) if !deadline.has_passed() => fd = back,
+                Err((back, Errno::EAGAIN)) if !deadline.has_passed() => object = back,
                 Err((_, error)) => return Err(error.into()),
             }
-            #[expect(clippy::disallowed_methods, reason = "flock has no deadline")]
-            std::thread::sleep(Duration::from_micros(200));
+            pause();
         }
     }
+
+    /// The object.
+    pub(crate) fn object(&self) -> &T {
+        &self.0
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a lock of a file wakes nobody when it goes"
+)]
+fn pause() {
+    std::thread::sleep(Duration::from_micros(200));
 }

@@ -136,7 +136,7 @@ pub(crate) enum Look {
 #[derive(Debug)]
 pub(crate) struct Waiter {
     strategy: WaitStrategy,
-    /// How long it spins before the next sleep: less after spinning was in vain, more after it helped.
+    /// How long it spins before the next sleep: less after spinning was in vain, more after it helped or would have.
     spin: Duration,
     asked: Option<Instant>,
 }
@@ -174,20 +174,29 @@ impl Waiter {
             WaitStrategy::Spin => self.poll(deadline, look, hint::spin_loop),
             WaitStrategy::Yield => self.poll(deadline, look, std::thread::yield_now),
             WaitStrategy::Adaptive { spin } => {
-                if let Some(found) = Self::spin(self.spin, look) {
+                let start = Instant::now();
+                if let Some(found) = Self::spin(start, self.spin, look) {
                     self.spin = (self.spin * 2).min(spin);
                     return Some(found);
                 }
-                // Never nothing: an eighth of it notices when spinning would help again.
-                self.spin = (self.spin / 2).max(spin / 8);
-                self.park(bell, deadline, look)
+                let found = self.park(bell, deadline, look);
+                // A wake-up costs about one spin: who came back this soon would have been better off spinning.
+                self.spin = if start.elapsed() < spin * 3 {
+                    spin
+                } else {
+                    (self.spin / 2).max(spin / 8)
+                };
+                found
             }
             WaitStrategy::Park => self.park(bell, deadline, look),
         }
     }
 
-    fn spin<T>(time: Duration, look: &mut dyn FnMut(Look) -> Option<T>) -> Option<T> {
-        let start = Instant::now();
+    fn spin<T>(
+        start: Instant,
+        time: Duration,
+        look: &mut dyn FnMut(Look) -> Option<T>,
+    ) -> Option<T> {
         loop {
             // A clock read costs more than a look.
             for _ in 0..16 {

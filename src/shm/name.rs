@@ -85,9 +85,10 @@ fn sweep_one(name: &str, discard: impl Fn(&str, &Shape) -> bool) -> io::Result<(
     if not_ours(&file)?.is_some() {
         return Ok(());
     }
-    let _gate = Gate::enter(&file)?;
-    let shape = raw_shape(&file)?;
-    let stale = is_at(&file, name) && !presence::has_any(&file)?;
+    let gate = Gate::enter(file)?;
+    let file = gate.object();
+    let shape = raw_shape(file)?;
+    let stale = is_at(file, name) && !presence::has_any(file)?;
     if stale && shape.magic == MAGIC && discard(name, &shape) {
         remove(name)?;
     }

@@ -140,10 +140,13 @@ impl Segment {
         end: End,
         plan: &Plan<'_>,
     ) -> Result<Option<Self>, OpenError> {
-        let gate = Gate::enter(&file).map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => plan.error(OpenErrorKind::Busy),
-            _ => plan.os(error),
-        })?;
+        let gate = file
+            .try_clone()
+            .and_then(Gate::enter)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::WouldBlock => plan.error(OpenErrorKind::Busy),
+                _ => plan.os(error),
+            })?;
         if !is_at(&file, name) {
             return Ok(None);
         }
@@ -368,9 +371,10 @@ impl Drop for Segment {
         // Nothing can be done about an error here, and the next to open heals what is left.
         let last = || -> io::Result<()> {
             let file = OpenOptions::new().read(true).write(true).open(path(name))?;
-            let _gate = Gate::enter(&file)?;
-            let ours = is_at(&file, name) && file.metadata()?.len() >= DATA as u64;
-            if ours && !presence::has_any(&file)? {
+            let gate = Gate::enter(file)?;
+            let file = gate.object();
+            let ours = is_at(file, name) && file.metadata()?.len() >= DATA as u64;
+            if ours && !presence::has_any(file)? {
                 (self.discard)(&self.shape);
                 remove(name)?;
             }

@@ -120,10 +120,14 @@ impl Fifo {
             return Err(self.error(OpenErrorKind::Refused("the path belongs to another user")));
         }
         let name = FifoName::new(path, &meta);
-        let _gate = Gate::enter(&reader).map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => self.error(OpenErrorKind::Busy),
-            _ => self.os(error),
-        })?;
+        let _gate =
+            reader
+                .try_clone()
+                .and_then(Gate::enter)
+                .map_err(|error| match error.kind() {
+                    io::ErrorKind::WouldBlock => self.error(OpenErrorKind::Busy),
+                    _ => self.os(error),
+                })?;
         if !name.is_there() {
             return Ok(None);
         }

@@ -35,48 +35,18 @@ use crate::{
     },
     transport::family::{
         member::{Member, endpoint_by_member},
-        path, ring_options,
+        path,
+        queue_place::{
+            ANONYMOUS, ANONYMOUS_NAME, FOREIGN, OURS, WHO, file_name, key_of, pack, queue_of,
+            remove_if_ours,
+        },
+        ring_options,
         scratch::{Scratch, reserve_in_scratch},
     },
 };
 
 /// Which segments are ours.
 const KIND: u32 = 2;
-/// The mode of a path that we made: for its owner alone, and marked, since the mark means nothing else on a file.
-const OURS: u32 = 0o1600;
-/// In a segment's flags: another program made the queue, so it stays.
-const FOREIGN: u32 = 1 << 30;
-/// In a segment's flags: the queue has no path.
-const ANONYMOUS: u32 = 1 << 29;
-/// In a segment's flags: tells paths with the same key apart, and queues without a path.
-const WHO: u32 = ANONYMOUS - 1;
-
-/// The file name of a segment. Also a queue without a path has one, so that what a crash leaves can be found.
-fn file_name(flags: u32, key: u32) -> String {
-    let prefix = name::PREFIX;
-    if flags & ANONYMOUS != 0 {
-        return format!("{prefix}{ANONYMOUS_NAME}{key}.{}", flags & WHO);
-    }
-    format!("{prefix}sysv.{key:08x}")
-}
-
-/// What the names of segments of queues without a path start with.
-const ANONYMOUS_NAME: &str = "sysv.anonymous.";
-
-/// A segment's own number: the queue's identifier, and what its file name is made from.
-fn pack(key: u32, queue: Queue) -> i64 {
-    (u64::from(key) << 32 | u64::from(queue.id().cast_unsigned())).cast_signed()
-}
-
-fn key_of(shape: &Shape) -> u32 {
-    u32::try_from(shape.extra.cast_unsigned() >> 32).unwrap_or_default()
-}
-
-fn queue_of(shape: &Shape) -> Queue {
-    let id = shape.extra.cast_unsigned() & u64::from(u32::MAX);
-    Queue::from_id(u32::try_from(id).unwrap_or_default().cast_signed())
-}
-
 /// Which message to receive, in the words of msgrcv.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Select {
@@ -356,7 +326,8 @@ impl Sysv {
         let (key, who) = self.key(&meta);
         let segment = {
             // Queue and segment are two objects: made by one opener at a time.
-            let _gate = Gate::enter(&file).map_err(|e| self.os(e))?;
+            let gate = file.try_clone().and_then(Gate::enter);
+            let _gate = gate.map_err(|e| self.os(e))?;
             self.with_plan(key.cast_signed(), who, |plan| {
                 Segment::open(&file_name(0, key), end, plan)
             })?
@@ -410,15 +381,6 @@ impl Sysv {
 
 /// What both ends have: among it the file at the path, open so that no other file gets its number, and so its key.
 type Core = (Member, Queue, Limits, Option<File>);
-
-/// Removes a path that we made, and that still is as we made it.
-fn remove_if_ours(path: &Path) {
-    let ours = |file: Metadata| file.is_file() && file.len() == 0 && file.mode() & 0o7777 == OURS;
-    if fs::symlink_metadata(path).is_ok_and(ours) {
-        // Nothing can be done about an error here.
-        let _ = fs::remove_file(path);
-    }
-}
 
 /// Whether the error says that the queue was removed.
 fn disconnected(error: &io::Error) -> bool {

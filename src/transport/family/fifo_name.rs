@@ -44,8 +44,8 @@ impl FifoName {
             .read(true)
             .custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW).bits())
             .open(&self.path)?;
-        let _gate = Gate::enter(&file)?;
-        if self.is_there() && !presence::has_any(&file)? {
+        let gate = Gate::enter(file)?;
+        if self.is_there() && !presence::has_any(gate.object())? {
             std::fs::remove_file(&self.path)?;
         }
         Ok(())

@@ -4,6 +4,7 @@ pub(crate) mod fifo_name;
 pub(crate) mod member;
 pub(crate) mod path;
 pub(crate) mod pipe_options;
+pub(crate) mod queue_place;
 pub(crate) mod ring_options;
 pub(crate) mod scratch;
 pub(crate) mod stash;
