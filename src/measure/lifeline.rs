@@ -82,6 +82,7 @@ fn watch(orders: &OwnedFd, channels: &[BoxChannel]) -> i32 {
     // ORDERING: Relaxed; as in `is_cut`.
     CUT.store(true, Ordering::Relaxed);
     // Normally the process ends during this.
+    #[expect(clippy::disallowed_methods, reason = "a grace period is no event")]
     thread::sleep(GRACE);
     for channel in channels {
         // Another peer may have done it.
