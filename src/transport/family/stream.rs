@@ -161,7 +161,7 @@ impl StreamSender {
             limits,
             max_message: limits.max_message,
             scratch: Scratch::new(),
-            batch: Vec::new(),
+            batch: Vec::with_capacity(PIPE_BUF),
         })
     }
 
@@ -217,6 +217,15 @@ impl StreamSender {
                 nap = (nap * 2).min(NAP);
             }
         }
+    }
+
+    /// Writes the frames in `batch`.
+    #[inline]
+    fn write_batch(&mut self, deadline: Deadline) -> Result<(), SendError> {
+        let batch = std::mem::take(&mut self.batch);
+        let written = self.write(&[IoSlice::new(&batch)], batch.len(), deadline);
+        self.batch = batch;
+        written
     }
 
     /// A frame that has begun is finished, or the receiver is gone.
@@ -329,6 +338,13 @@ impl Sender for StreamSender {
             });
         }
         let (header, trailer, trailing) = frame(message);
+        if trailing == 0 {
+            // One copy here costs less than a second part there.
+            self.batch.clear();
+            self.batch.extend_from_slice(&header);
+            self.batch.extend_from_slice(message);
+            return self.write_batch(deadline);
+        }
         let parts = [
             IoSlice::new(&header),
             IoSlice::new(message),
@@ -366,10 +382,7 @@ impl Sender for StreamSender {
                 gathered = 1;
                 self.send_by(first, deadline)
             } else {
-                let batch = std::mem::take(&mut self.batch);
-                let result = self.write(&[IoSlice::new(&batch)], batch.len(), deadline);
-                self.batch = batch;
-                result
+                self.write_batch(deadline)
             };
             match result {
                 Ok(()) => sent += gathered,
