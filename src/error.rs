@@ -234,7 +234,9 @@ impl OpenError {
 
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.address, self.kind)?;
+        let address = self.address.to_string();
+        // An address without a name ends in a colon of its own.
+        write!(f, "{}: {}", address.trim_end_matches(':'), self.kind)?;
         match &self.source {
             Some(source) => write!(f, " ({source})"),
             None => Ok(()),

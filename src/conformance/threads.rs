@@ -67,6 +67,7 @@ pub(super) fn cases<C: Channel>() -> Vec<Case<C>> {
         ),
         ("wait_peer", wait_peer),
         ("sender_first", sender_first),
+        ("a_successor_gets_the_rest", a_successor_gets_the_rest),
         ("name_is_free_again", name_is_free_again),
         ("unlink", unlink),
         ("unnamed", unnamed),
@@ -660,6 +661,31 @@ fn sender_first<C: Channel>(subject: &Subject<C>) {
     let mut rx = channel.receiver().expect("another receiver");
     tx.send(b"again").expect("sends");
     assert_eq!(text(&mut rx), b"again");
+}
+
+/// A receiver that closes has taken what it was given, and nothing more.
+fn a_successor_gets_the_rest<C: Channel>(subject: &Subject<C>) {
+    let channel = subject.channel();
+    let (mut tx, mut rx) = channel.pair().expect("opens");
+    for number in 0..9_u8 {
+        tx.send(&[number; 3]).expect("sends");
+    }
+    assert_eq!(text(&mut rx), [0; 3]);
+    let mut seen = 1;
+    while seen < 4 {
+        let most = usize::from(4 - seen);
+        rx.drain(most, |message| {
+            assert_eq!(message, [seen; 3]);
+            seen += 1;
+        })
+        .expect("drains");
+    }
+    let handoff = rx.handoff().expect("hands over");
+    drop(rx);
+    let mut rx = channel.adopt_receiver(handoff).expect("adopts");
+    for number in 4..9_u8 {
+        assert_eq!(text(&mut rx), [number; 3]);
+    }
 }
 
 fn name_is_free_again<C: Channel>(subject: &Subject<C>) {

@@ -23,7 +23,8 @@ const VARIABLE: &str = "LANEWAY_GIVEN_";
 /// command and, on a channel that takes one handle at this end, the endpoint, once the child runs.
 ///
 /// # Errors
-/// No descriptor left to duplicate; a key that no variable can hold.
+/// No descriptor left to duplicate; [`InvalidInput`](io::ErrorKind::InvalidInput) for a key that is not made of
+/// letters, digits, `_`, `-` and `.`.
 ///
 /// ```no_run
 /// use std::process::Command;
@@ -42,15 +43,13 @@ pub fn give(
     key: &str,
     endpoint: &(impl Endpoint + ?Sized),
 ) -> io::Result<()> {
-    if key.is_empty() || key.contains(['=', '\0']) {
-        return Err(io::ErrorKind::InvalidInput.into());
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    if key.is_empty() || !key.chars().all(allowed) {
+        let why = "a key is made of letters, digits, '_', '-' and '.'";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     }
     let handoff = endpoint.handoff()?;
-    let end = match handoff.end {
-        End::Sender => "sender",
-        End::Receiver => "receiver",
-    };
-    let mut words = vec![end.to_owned()];
+    let mut words = vec![word(handoff.end).to_owned()];
     for fd in &handoff.fds {
         let Object { fd, dev, ino } = Object::of(fd.as_fd())?;
         words.push(format!("{fd}:{dev}:{ino}"));
@@ -67,7 +66,7 @@ pub fn give(
 /// [`NotFound`](OpenErrorKind::NotFound) if nothing was given by this key, [`Handoff`](OpenErrorKind::Handoff) if a receiver was, else
 /// as for [`Channel::adopt_sender`].
 pub fn inherited_sender(key: &str) -> Result<BoxSender, OpenError> {
-    let handoff = take(key)?;
+    let handoff = take_end(key, End::Sender)?;
     channel(&handoff.address)?.adopt_sender(handoff)
 }
 
@@ -76,7 +75,7 @@ pub fn inherited_sender(key: &str) -> Result<BoxSender, OpenError> {
 /// # Errors
 /// As for [`inherited_sender`].
 pub fn inherited_receiver(key: &str) -> Result<BoxReceiver, OpenError> {
-    let handoff = take(key)?;
+    let handoff = take_end(key, End::Receiver)?;
     channel(&handoff.address)?.adopt_receiver(handoff)
 }
 
@@ -86,6 +85,30 @@ fn channel(address: &Address) -> Result<crate::BoxChannel, OpenError> {
         .map_err(|_| OpenError::new(address.clone(), OpenErrorKind::Handoff))
 }
 
+/// Takes what was given, if it is this end; the other end stays to be taken.
+fn take_end(key: &str, end: End) -> Result<Handoff, OpenError> {
+    if given(key)?.split(' ').next() != Some(word(end)) {
+        return Err(refused(key, OpenErrorKind::Handoff));
+    }
+    take(key)
+}
+
+fn given(key: &str) -> Result<String, OpenError> {
+    let text = std::env::var(format!("{VARIABLE}{key}"));
+    text.map_err(|_| refused(key, OpenErrorKind::NotFound))
+}
+
+fn refused(key: &str, kind: OpenErrorKind) -> OpenError {
+    OpenError::new(Address::of("given", key.as_ref()), kind)
+}
+
+const fn word(end: End) -> &'static str {
+    match end {
+        End::Sender => "sender",
+        End::Receiver => "receiver",
+    }
+}
+
 /// Takes what the parent gave by this key, for a channel that is not in [`Registry::BUILTIN`].
 ///
 /// # Errors
@@ -93,14 +116,12 @@ fn channel(address: &Address) -> Result<crate::BoxChannel, OpenError> {
 pub fn take(key: &str) -> Result<Handoff, OpenError> {
     static TAKEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-    let unknown = |kind| OpenError::new(Address::of("given", key.as_ref()), kind);
-    let text =
-        std::env::var(format!("{VARIABLE}{key}")).map_err(|_| unknown(OpenErrorKind::NotFound))?;
+    let text = given(key)?;
     let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
     if !taken.insert(key.to_owned()) {
-        return Err(unknown(OpenErrorKind::Handoff));
+        return Err(refused(key, OpenErrorKind::Handoff));
     }
-    parse(&text).ok_or_else(|| unknown(OpenErrorKind::Handoff))
+    parse(&text).ok_or_else(|| refused(key, OpenErrorKind::Handoff))
 }
 
 /// Reads what `give` wrote, and takes the descriptors, which must name what they named in the parent.

@@ -6,7 +6,7 @@
 //! the sender reserve, reserved, commit and abort; for the receiver peek, peeked and consume. Everything else is
 //! written once on top, and may be overridden where the transport can do better.
 //!
-//! What it must promise is what [`conformance`](crate::conformance) checks. Adding one here is its file, its `mod` line and its line in the table.
+//! What it must promise is what the feature `conformance` checks. Adding one here is its file, its `mod` line and its line in the table.
 
 pub(crate) mod family;
 mod fifo;

@@ -472,8 +472,9 @@ impl StreamReceiver {
         len <= self.max_message
     }
 
-    /// Reads until the first message is in the buffer.
-    fn fetch(&mut self, deadline: Deadline) -> Result<(usize, usize), RecvError> {
+    /// Reads until the first message is in the buffer, and takes no more from the kernel than can belong to `wanted`
+    /// messages: what is not asked for stays for the next receiver, if this one closes.
+    fn fetch(&mut self, deadline: Deadline, wanted: usize) -> Result<(usize, usize), RecvError> {
         loop {
             let needed = match self.parse()? {
                 Ok(place) => {
@@ -486,8 +487,10 @@ impl StreamReceiver {
                 // A packet holds its whole frame.
                 return Err(RecvError::Corrupt);
             }
+            let first = needed - (self.end - self.start);
+            let others = (wanted - 1).saturating_mul(HEADER);
             self.make_room(needed);
-            self.fill(deadline)?;
+            self.fill(deadline, first.saturating_add(others))?;
         }
     }
 
@@ -504,15 +507,19 @@ impl StreamReceiver {
         }
     }
 
-    /// Reads once what is there, waiting for something.
-    fn fill(&mut self, deadline: Deadline) -> Result<(), RecvError> {
+    /// Reads once what is there, `limit` bytes of a stream at most, waiting for something.
+    fn fill(&mut self, deadline: Deadline, limit: usize) -> Result<(), RecvError> {
+        let limit = match self.mode {
+            PipeMode::Stream => self.end.saturating_add(limit).min(self.buffer.len()),
+            PipeMode::Packet => self.buffer.len(),
+        };
         let block = if deadline == Deadline::NEVER {
             Block::Yes
         } else {
             Block::No
         };
         loop {
-            let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+            let room = self.buffer.get_mut(self.end..limit).unwrap_or_default();
             match self.ends.read(room, block) {
                 // No writer: gone, or, at a FIFO, not there yet.
                 Ok(0) => {}
@@ -579,7 +586,7 @@ impl Receiver for StreamReceiver {
     fn peek(&mut self, deadline: Deadline) -> Result<&[u8], RecvError> {
         let (start, end) = match self.peeked {
             Some(place) => place,
-            None => self.fetch(deadline)?,
+            None => self.fetch(deadline, 1)?,
         };
         Ok(self.buffer.get(start..end).unwrap_or_default())
     }
@@ -601,7 +608,7 @@ impl Receiver for StreamReceiver {
         }
     }
 
-    /// Gives what one read brought, without another.
+    /// Reads many messages at once, and again only to complete one.
     fn drain_by(
         &mut self,
         max: usize,
@@ -609,12 +616,17 @@ impl Receiver for StreamReceiver {
         each: &mut dyn FnMut(&[u8]),
     ) -> Result<usize, RecvError> {
         let mut drained = 0;
-        while drained < max {
-            if drained > 0 && !matches!(self.parse(), Ok(Ok(_))) {
-                break;
+        while drained < max && (drained == 0 || self.start != self.end) {
+            let deadline = if drained == 0 {
+                deadline
+            } else {
+                Deadline::NOW
+            };
+            match self.fetch(deadline, max - drained) {
+                Ok((start, end)) => each(self.buffer.get(start..end).unwrap_or_default()),
+                Err(error) if drained == 0 => return Err(error),
+                Err(_) => break,
             }
-            let message = self.peek(deadline)?;
-            each(message);
             self.consume();
             drained += 1;
         }
