@@ -109,7 +109,7 @@ impl<'a, L: Lock> Locked<'a, L> {
         let head = self.cursors.head.load(Ordering::Relaxed);
         let tail = self.cursors.tail.load(Ordering::Relaxed);
         let used = tail.wrapping_sub(head);
-        used + record::size(len) as u64 <= self.data.capacity() as u64
+        used.saturating_add(record::size(len) as u64) <= self.data.capacity() as u64
     }
 
     /// Whether a consumer that comes now may find a message. A hint.
@@ -193,11 +193,17 @@ impl<'a, L: Lock> Locked<'a, L> {
         let mut moved = Moved::default();
         let mut short = None;
         while head != tail {
-            let (kind, len) = record::read_header(self.data, head).map_err(|_| Stuck::Corrupt)?;
-            let size = record::size(len) as u64;
-            if size > tail.wrapping_sub(head) {
+            let header = record::read_header(self.data, head).ok();
+            let sound =
+                |&(_, len): &(Kind, usize)| record::size(len) as u64 <= tail.wrapping_sub(head);
+            let Some((kind, len)) = header.filter(sound) else {
+                if moved.messages > 0 {
+                    // Those before it have been taken; the next call meets it again.
+                    break;
+                }
                 return Err(Stuck::Corrupt);
-            }
+            };
+            let size = record::size(len) as u64;
             if kind == Kind::Message {
                 let Some(buf) = sink.room(len) else {
                     short = Some(len);

@@ -368,7 +368,7 @@ impl<'a> Ring<'a> {
                 return Ok(None);
             };
             match state.phase() {
-                Phase::CLAIMED if is_dead(state.owner()) => self.skip(place, state)?,
+                Phase::CLAIMED if is_dead(state.owner()) => self.skip(place, state, me)?,
                 Phase::TAKEN if is_dead(state.owner()) => {
                     let taken = state.in_phase(Phase::TAKEN, me);
                     if self.change(place, state, taken)? {
@@ -393,9 +393,8 @@ impl<'a> Ring<'a> {
                 return Ok(());
             };
             match state.phase() {
-                Phase::CLAIMED if state.owner() == me => self.skip(place, state)?,
-                Phase::TAKEN if state.owner() == me => {
-                    self.change(place, state, state.in_phase(Phase::TAKEN, NOBODY))?;
+                phase @ (Phase::CLAIMED | Phase::TAKEN) if state.owner() == me => {
+                    self.change(place, state, state.in_phase(phase, NOBODY))?;
                 }
                 _ => {}
             }
@@ -404,10 +403,15 @@ impl<'a> Ring<'a> {
         Ok(())
     }
 
-    fn skip(&self, place: u64, claim: State) -> Result<(), Stuck> {
+    /// Skips the claim of a dead producer. First it is made ours, so that one alone stamps the words.
+    fn skip(&self, place: u64, claim: State, me: u16) -> Result<(), Stuck> {
+        let ours = claim.in_phase(Phase::CLAIMED, me);
+        if !self.change(place, claim, ours)? {
+            return Ok(());
+        }
         Self::pass(self.tail, place, claim.slots());
-        self.stamp(place, claim)?;
-        self.change(place, claim, claim.in_phase(Phase::DONE, NOBODY))?;
+        self.stamp(place, ours)?;
+        self.change(place, ours, ours.in_phase(Phase::DONE, NOBODY))?;
         Ok(())
     }
 

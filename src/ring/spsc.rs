@@ -69,6 +69,10 @@ impl Producer {
         let mut tail = ring.tail.load(Ordering::Acquire) & !7;
         // ORDERING: Acquire; pairs with the Release in `finish`.
         let head = ring.head.load(Ordering::Acquire);
+        if (1..=ring.data.capacity() as u64).contains(&head.wrapping_sub(tail)) {
+            // It died before it settled the tail, and what it sent is received by now.
+            tail = head & !7;
+        }
         // Whoever published without settling the tail is dead; bounded by the ring, whatever the headers say.
         while tail.wrapping_sub(head) <= ring.data.capacity() as u64 {
             // ORDERING: Acquire; pairs with the Release in `publish`.
@@ -437,6 +441,21 @@ mod tests {
         assert_eq!(pop(&mut consumer, ring).as_deref(), Ok(&b"sent"[..]));
         assert_eq!(pop(&mut consumer, ring).as_deref(), Ok(&b"next"[..]));
         assert_eq!(pop(&mut consumer, ring), Err(Stuck::NotNow));
+    }
+
+    #[test]
+    fn a_successor_goes_on_where_the_consumer_is_if_that_is_further() {
+        let mut memory = Memory::new(256, 0);
+        let ring = memory.ring();
+        let mut producer = Producer::resume(ring).expect("sound");
+        let mut consumer = Consumer::resume(ring);
+        push(&mut producer, ring, b"sent").expect("room");
+        // Died between the header and the tail, and the message was received.
+        ring.tail.store(0, Ordering::Relaxed);
+        assert_eq!(pop(&mut consumer, ring).as_deref(), Ok(&b"sent"[..]));
+        let mut successor = Producer::resume(ring).expect("sound");
+        push(&mut successor, ring, b"next").expect("room");
+        assert_eq!(pop(&mut consumer, ring).as_deref(), Ok(&b"next"[..]));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{
     io,
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
-        unix::fs::OpenOptionsExt,
+        unix::fs::{MetadataExt, OpenOptionsExt},
     },
     ptr::NonNull,
     sync::Arc,
@@ -14,7 +14,10 @@ use std::{
 use nix::{
     errno::Errno,
     fcntl::{AT_FDCWD, AtFlags, FcntlArg, OFlag, SealFlag, fcntl},
-    sys::memfd::{MFdFlags, memfd_create},
+    sys::{
+        memfd::{MFdFlags, memfd_create},
+        stat::fstat,
+    },
     unistd::linkat,
 };
 
@@ -41,6 +44,8 @@ pub(crate) struct Segment {
     shape: Shape,
     /// The shape's capacity: a power of two, [`LEAST`] at least.
     capacity: usize,
+    /// Its device and inode, since the name may come to name another.
+    object: (u64, u64),
     /// Whether the side across had come and gone before this end opened.
     met_before: bool,
     name: Option<String>,
@@ -241,6 +246,7 @@ impl Segment {
         let base = mapping
             .start()
             .ok_or_else(|| plan.error(OpenErrorKind::Os))?;
+        let stat = fstat(&fd).map_err(|e| plan.os(e))?;
         let capacity = usize::try_from(shape.capacity).ok();
         let sound = |capacity: &usize| capacity.is_power_of_two() && *capacity >= LEAST;
         let capacity = capacity
@@ -251,6 +257,7 @@ impl Segment {
             base,
             shape,
             capacity,
+            object: (stat.st_dev, stat.st_ino),
             met_before: false,
             name: name.map(str::to_owned),
             discard: Arc::clone(&plan.discard),
@@ -373,7 +380,8 @@ impl Drop for Segment {
             let file = OpenOptions::new().read(true).write(true).open(path(name))?;
             let gate = Gate::enter(file)?;
             let file = gate.object();
-            let ours = is_at(file, name) && file.metadata()?.len() >= DATA as u64;
+            let meta = file.metadata()?;
+            let ours = (meta.dev(), meta.ino()) == self.object && is_at(file, name);
             if ours && !presence::has_any(file)? {
                 (self.discard)(&self.shape);
                 remove(name)?;

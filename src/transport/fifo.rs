@@ -93,15 +93,20 @@ impl Fifo {
     /// `None` if the path was removed in between.
     fn open_once(&self, end: End) -> Result<Option<Ends>, OpenError> {
         let path = Path::new(&self.path);
-        let made = match mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR | OURS) {
-            Ok(()) => true,
-            Err(Errno::EEXIST) => false,
+        // So that there is a descriptor to clean up with, whatever happens.
+        let spare = File::open("/dev/null").map_err(|e| self.os(e))?;
+        match mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR | OURS) {
+            Ok(()) | Err(Errno::EEXIST) => {}
             Err(error) => return Err(self.os(error)),
-        };
+        }
         let opened = self.open_made(path, end);
-        if made && opened.is_err() {
-            // Whoever found it in this moment looks again whether it is still there.
-            let _ = std::fs::remove_file(path);
+        if opened.is_err()
+            && let Ok(meta) = std::fs::symlink_metadata(path)
+            && meta.file_type().is_fifo()
+        {
+            drop(spare);
+            // Removes it if we made it, now or earlier, and nobody has it open.
+            drop(FifoName::new(path, &meta));
         }
         opened
     }
@@ -109,7 +114,7 @@ impl Fifo {
     /// Opens what is at the path.
     fn open_made(&self, path: &Path, end: End) -> Result<Option<Ends>, OpenError> {
         // Never blocks, and makes the FIFO readable, so that opening for writing does not block either.
-        let Some(reader) = self.open_file(path, End::Receiver)? else {
+        let Some(reader) = self.open_reader(path)? else {
             return Ok(None);
         };
         let meta = reader.metadata().map_err(|e| self.os(e))?;
@@ -135,16 +140,14 @@ impl Fifo {
         if one_only && presence::has(&reader, end).map_err(|e| self.os(e))? {
             return Err(self.error(OpenErrorKind::Busy));
         }
+        // The same object, whatever the path names by now.
+        let reopen = |access| presence::reopen(&reader, access).map_err(|e| self.os(e));
         let (fd, trying, keeper) = match end {
-            End::Receiver => (self.open_file(path, end)?, Some(reader), None),
-            End::Sender => (
-                self.open_file(path, end)?,
-                self.open_file(path, end)?,
-                Some(reader),
-            ),
-        };
-        let (Some(fd), Some(trying)) = (fd, trying) else {
-            return Ok(None);
+            End::Receiver => (reopen(OFlag::O_RDONLY)?, reader.into(), None),
+            End::Sender => {
+                let (fd, trying) = (reopen(OFlag::O_WRONLY)?, reopen(OFlag::O_WRONLY)?);
+                (fd, trying, Some(reader.into()))
+            }
         };
         // `fd` blocks, `trying` does not; a sender's packets are made by the flag on both.
         let packet = match (self.mode, end) {
@@ -159,18 +162,17 @@ impl Fifo {
         }
         presence::join(&fd, end).map_err(|e| self.os(e))?;
         Ok(Some(Ends {
-            fd: fd.into(),
-            trying: Some(trying.into()),
-            keeper: keeper.map(OwnedFd::from),
+            fd,
+            trying: Some(trying),
+            keeper,
             name: Some(name),
         }))
     }
 
     /// `None` if there is nothing at the path.
-    fn open_file(&self, path: &Path, end: End) -> Result<Option<File>, OpenError> {
+    fn open_reader(&self, path: &Path) -> Result<Option<File>, OpenError> {
         let opened = OpenOptions::new()
-            .read(end == End::Receiver)
-            .write(end == End::Sender)
+            .read(true)
             .custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW).bits())
             .open(path);
         match opened {
@@ -189,7 +191,7 @@ impl Fifo {
     }
 
     /// Makes the FIFO hold so many bytes, unless somebody else uses it as it is.
-    fn resize(&self, fd: &File, bytes: usize) -> Result<(), OpenError> {
+    fn resize(&self, fd: &OwnedFd, bytes: usize) -> Result<(), OpenError> {
         let found = pipe_options::limits(fd, self.mode)
             .map_err(|e| self.os(e))?
             .capacity;

@@ -7,7 +7,6 @@
 use std::{
     ffi::OsString,
     fs::{self, File, Metadata, OpenOptions},
-    hash::{DefaultHasher, Hash, Hasher},
     io,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -37,7 +36,7 @@ use crate::{
         member::{Member, endpoint_by_member},
         path,
         queue_place::{
-            ANONYMOUS, ANONYMOUS_NAME, FOREIGN, OURS, WHO, file_name, key_of, pack, queue_of,
+            self, ANONYMOUS, ANONYMOUS_NAME, FOREIGN, OURS, WHO, file_name, key_of, pack, queue_of,
             remove_if_ours,
         },
         ring_options,
@@ -189,25 +188,16 @@ impl Sysv {
         }
     }
 
-    /// The key that ftok makes of a file, and a number that tells files with the same key apart.
-    fn key(&self, file: &Metadata) -> (u32, u32) {
-        let word = u64::from(self.id) << 24 | (file.dev() & 0xff) << 16 | file.ino() & 0xffff;
-        let mut hasher = DefaultHasher::new();
-        (file.dev(), file.ino(), self.id).hash(&mut hasher);
-        let who = hasher.finish() & u64::from(WHO);
-        let low = |word: u64| u32::try_from(word).unwrap_or_default();
-        (low(word), low(who))
-    }
-
     /// Removes the queue of a segment, and its path if we made it.
     fn discard(&self) -> Discard {
-        let path = PathBuf::from(&self.path);
+        let (path, id) = (PathBuf::from(&self.path), self.id);
         Arc::new(move |shape| {
             // What is gone already needs no removing.
             if shape.flags & FOREIGN == 0 {
                 let _ = queue_of(shape).remove();
             }
-            remove_if_ours(&path);
+            let meant = (key_of(shape), shape.flags & WHO);
+            remove_if_ours(&path, |file| queue_place::key(file, id) == meant);
         })
     }
 
@@ -309,9 +299,11 @@ impl Sysv {
         path::check(&self.path).map_err(|why| self.error(OpenErrorKind::Refused(why)))?;
         loop {
             let opened = self.open_once(end);
-            let name = fs::metadata(&self.path).map(|meta| file_name(0, self.key(&meta).0));
-            if opened.is_err() && name.is_ok_and(|name| !name::exists(&name)) {
-                remove_if_ours(Path::new(&self.path));
+            if opened.is_err() {
+                let unused = |file: &Metadata| {
+                    !name::exists(&file_name(0, queue_place::key(file, self.id).0))
+                };
+                remove_if_ours(Path::new(&self.path), unused);
             }
             if let Some(core) = opened? {
                 return Ok(core);
@@ -323,21 +315,27 @@ impl Sysv {
     fn open_once(&self, end: End) -> Result<Option<Core>, OpenError> {
         let file = self.file()?;
         let meta = file.metadata().map_err(|e| self.os(e))?;
-        let (key, who) = self.key(&meta);
+        let is_there = || {
+            let found = fs::metadata(&self.path);
+            found.is_ok_and(|m| (m.dev(), m.ino()) == (meta.dev(), meta.ino()))
+        };
+        let (key, who) = queue_place::key(&meta, self.id);
         let segment = {
             // Queue and segment are two objects: made by one opener at a time.
             let gate = file.try_clone().and_then(Gate::enter);
             let _gate = gate.map_err(|e| self.os(e))?;
+            if !is_there() {
+                return Ok(None);
+            }
             self.with_plan(key.cast_signed(), who, |plan| {
                 Segment::open(&file_name(0, key), end, plan)
             })?
         };
         // The last one out may have removed the path, and the next one's key is another.
-        let again = fs::metadata(&self.path);
-        if again.is_ok_and(|m| (m.dev(), m.ino()) == (meta.dev(), meta.ino())) {
-            return self.core(segment, end, Some(file)).map(Some);
+        if !is_there() {
+            return Ok(None);
         }
-        Ok(None)
+        self.core(segment, end, Some(file)).map(Some)
     }
 
     fn adopted(&self, handoff: Handoff, end: End) -> Result<Core, OpenError> {
@@ -545,7 +543,7 @@ impl Channel for Sysv {
     }
 
     fn unlink(&self) -> io::Result<()> {
-        let (key, who) = self.key(&fs::metadata(&self.path)?);
+        let (key, who) = queue_place::key(&fs::metadata(&self.path)?, self.id);
         let name = file_name(0, key);
         let shape = name::shape_of(&name)?;
         if shape.kind != KIND || shape.flags & WHO != who {

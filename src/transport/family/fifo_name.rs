@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::{fcntl::OFlag, sys::stat::Mode};
+use nix::{fcntl::OFlag, sys::stat::Mode, unistd::Uid};
 
 use crate::presence::{self, Gate};
 
@@ -29,7 +29,7 @@ impl FifoName {
         Self {
             path: path.to_owned(),
             identity: (meta.dev(), meta.ino()),
-            ours: meta.mode() & OURS.bits() != 0,
+            ours: meta.mode() & OURS.bits() != 0 && meta.uid() == Uid::effective().as_raw(),
         }
     }
 

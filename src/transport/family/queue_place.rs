@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, Metadata},
+    hash::{DefaultHasher, Hash, Hasher},
     os::unix::fs::MetadataExt,
     path::Path,
 };
@@ -48,10 +49,21 @@ pub(crate) fn queue_of(shape: &Shape) -> Queue {
     Queue::from_id(u32::try_from(id).unwrap_or_default().cast_signed())
 }
 
-/// Removes a path that we made, and that still is as we made it.
-pub(crate) fn remove_if_ours(path: &Path) {
-    let ours = |file: Metadata| file.is_file() && file.len() == 0 && file.mode() & 0o7777 == OURS;
-    if fs::symlink_metadata(path).is_ok_and(ours) {
+/// The key that ftok makes of a file and an id, and a number that tells files with the same key apart.
+pub(crate) fn key(file: &Metadata, id: u8) -> (u32, u32) {
+    let word = u64::from(id) << 24 | (file.dev() & 0xff) << 16 | file.ino() & 0xffff;
+    let mut hasher = DefaultHasher::new();
+    (file.dev(), file.ino(), id).hash(&mut hasher);
+    let who = hasher.finish() & u64::from(WHO);
+    let low = |word: u64| u32::try_from(word).unwrap_or_default();
+    (low(word), low(who))
+}
+
+/// Removes a path that we made, that still is as we made it, and that is the one meant.
+pub(crate) fn remove_if_ours(path: &Path, is_meant: impl FnOnce(&Metadata) -> bool) {
+    let ours = |file: &Metadata| file.is_file() && file.len() == 0 && file.mode() & 0o7777 == OURS;
+    let found = fs::symlink_metadata(path);
+    if found.is_ok_and(|file| ours(&file) && is_meant(&file)) {
         // Nothing can be done about an error here.
         let _ = fs::remove_file(path);
     }

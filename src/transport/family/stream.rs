@@ -518,6 +518,7 @@ impl StreamReceiver {
         } else {
             Block::No
         };
+        let mut looked = false;
         loop {
             let room = self.buffer.get_mut(self.end..limit).unwrap_or_default();
             match self.ends.read(room, block) {
@@ -534,7 +535,9 @@ impl StreamReceiver {
                 .ends
                 .wait(PollFlags::POLLIN, deadline)
                 .map_err(RecvError::Io)?;
-            if ready.contains(PollFlags::POLLIN) {
+            if ready.contains(PollFlags::POLLIN) && !(looked && deadline.has_passed()) {
+                // Another receiver may be faster.
+                looked = true;
                 continue;
             }
             if ready.contains(PollFlags::POLLHUP) {
@@ -616,7 +619,8 @@ impl Receiver for StreamReceiver {
         each: &mut dyn FnMut(&[u8]),
     ) -> Result<usize, RecvError> {
         let mut drained = 0;
-        while drained < max && (drained == 0 || self.start != self.end) {
+        let packets = self.mode == PipeMode::Packet;
+        while drained < max && (drained == 0 || packets || self.start != self.end) {
             let deadline = if drained == 0 {
                 deadline
             } else {
