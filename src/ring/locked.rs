@@ -105,20 +105,25 @@ impl<'a, L: Lock> Locked<'a, L> {
     /// Whether a producer that comes now may find room for `len` bytes. Asked without the lock, so only a hint.
     #[inline]
     pub(crate) fn may_have_room(&self, len: usize) -> bool {
-        // ORDERING: Relaxed, twice; the answer is a hint, and the section looks again.
-        let head = self.cursors.head.load(Ordering::Relaxed);
+        let wanted = record::size(len) as u64;
+        let fits = |head: u64, tail: u64| {
+            tail.wrapping_sub(head).saturating_add(wanted) <= self.data.capacity() as u64
+        };
+        // ORDERING: Relaxed, three times; the answer is a hint, and the section looks again. The head's line is the
+        // other side's, so it is asked last.
         let tail = self.cursors.tail.load(Ordering::Relaxed);
-        let used = tail.wrapping_sub(head);
-        used.saturating_add(record::size(len) as u64) <= self.data.capacity() as u64
+        fits(self.cursors.seen.load(Ordering::Relaxed), tail)
+            || fits(self.cursors.head.load(Ordering::Relaxed), tail)
     }
 
     /// Whether a consumer that comes now may find a message. A hint.
     #[inline]
     pub(crate) fn may_have_message(&self) -> bool {
-        // ORDERING: Relaxed, twice; the answer is a hint, and the section looks again.
+        // ORDERING: Relaxed, three times; the answer is a hint, and the section looks again. The tail's line is the
+        // other side's, so it is asked last.
         let head = self.cursors.head.load(Ordering::Relaxed);
-        let tail = self.cursors.tail.load(Ordering::Relaxed);
-        head != tail
+        head != self.cursors.seen.load(Ordering::Relaxed)
+            || head != self.cursors.tail.load(Ordering::Relaxed)
     }
 
     /// The bytes between head and tail.

@@ -223,7 +223,9 @@ pub(crate) struct Consumer {
     head: u64,
     /// Known to be published up to here, so that nothing the producer is writing is touched before it must be.
     tail: u64,
-    /// Whether the last look found several messages.
+    /// Whether the last look found a message.
+    hit: bool,
+    /// Whether it found several.
     streams: bool,
     /// The length of the message at the head, once it was looked at.
     peeked: Option<usize>,
@@ -237,6 +239,7 @@ impl Consumer {
         Self {
             head,
             tail: head,
+            hit: false,
             streams: false,
             peeked: None,
         }
@@ -259,11 +262,15 @@ impl Consumer {
         // ORDERING: Acquire; pairs with the Release in `publish`.
         let word = ring.data.word(self.head).load(Ordering::Acquire);
         if word == 0 {
-            self.streams = false;
+            (self.hit, self.streams) = (false, false);
             return Err(Stuck::NotNow);
         }
         if !known {
-            self.look_ahead(ring);
+            // A lone message is not worth a look at the tail's line, which the producer has.
+            if self.hit {
+                self.look_ahead(ring);
+            }
+            self.hit = true;
         }
         let len = record::message(word, ring.data.place(self.head).1);
         if len.is_some() {
