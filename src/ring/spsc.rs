@@ -215,7 +215,7 @@ impl Producer {
 }
 
 /// How long to hold off, in pauses of the processor, before looking at what is being written.
-const PAUSES: u32 = 8;
+const PAUSES: u32 = 64;
 
 /// The consumer's own state.
 #[derive(Debug, Default)]
