@@ -29,6 +29,14 @@ bench word="":
 numbers:
     bash benches/numbers.sh
 
+# laneway beside limits and rivals: just peers --slices 20 --rounds 4 spsc
+peers *arguments:
+    cargo run --release -p laneway-peers --features rivals -- {{ arguments }}
+
+# Instructions a message, by callgrind, static and dynamic dispatch
+codegen:
+    tools/codegen
+
 # Licences and doubled dependencies; needs cargo-deny
 deny:
     cargo deny --workspace check bans licenses sources
