@@ -109,21 +109,27 @@ impl<'a, L: Lock> Locked<'a, L> {
         let fits = |head: u64, tail: u64| {
             tail.wrapping_sub(head).saturating_add(wanted) <= self.data.capacity() as u64
         };
-        // ORDERING: Relaxed, three times; the answer is a hint, and the section looks again. The head's line is the
-        // other side's, so it is asked last.
-        let tail = self.cursors.tail.load(Ordering::Relaxed);
-        fits(self.cursors.seen.load(Ordering::Relaxed), tail)
-            || fits(self.cursors.head.load(Ordering::Relaxed), tail)
+        // The head's line is the other side's, so it is asked last.
+        // ORDERING: Relaxed, three times; the answer is a hint, and the section looks again.
+        let (tail, seen) = (
+            self.cursors.tail.load(Ordering::Relaxed),
+            self.cursors.seen.load(Ordering::Relaxed),
+        );
+        // ORDERING: Relaxed; as above.
+        fits(seen, tail) || fits(self.cursors.head.load(Ordering::Relaxed), tail)
     }
 
     /// Whether a consumer that comes now may find a message. A hint.
     #[inline]
     pub(crate) fn may_have_message(&self) -> bool {
-        // ORDERING: Relaxed, three times; the answer is a hint, and the section looks again. The tail's line is the
-        // other side's, so it is asked last.
-        let head = self.cursors.head.load(Ordering::Relaxed);
-        head != self.cursors.seen.load(Ordering::Relaxed)
-            || head != self.cursors.tail.load(Ordering::Relaxed)
+        // The tail's line is the other side's, so it is asked last.
+        // ORDERING: Relaxed, three times; the answer is a hint, and the section looks again.
+        let (head, seen) = (
+            self.cursors.head.load(Ordering::Relaxed),
+            self.cursors.seen.load(Ordering::Relaxed),
+        );
+        // ORDERING: Relaxed; as above.
+        head != seen || head != self.cursors.tail.load(Ordering::Relaxed)
     }
 
     /// The bytes between head and tail.
