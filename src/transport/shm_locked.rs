@@ -196,42 +196,27 @@ impl Lock for Chosen<'_> {
     }
 }
 
-/// The ring as the producers see it.
+/// The ring as the side of `end` sees it.
 #[inline]
-fn as_producer<T>(
+fn with_ring<T>(
     seat: &Seat,
+    end: End,
     raw_sync: Option<&RawSyncMutex>,
     act: impl FnOnce(Locked<'_, Chosen<'_>>) -> T,
 ) -> T {
     let header = seat.segment().header();
+    let LockLine { mutex, seen } = match end {
+        End::Sender => &header.producer_lock,
+        End::Receiver => &header.consumer_lock,
+    };
     let lock = Chosen {
-        robust: &header.producer_lock.mutex,
+        robust: mutex,
         raw_sync,
     };
     let cursors = Cursors {
         tail: &header.producer.cursor,
         head: &header.consumer.cursor,
-        seen: &header.producer_lock.seen,
-    };
-    act(Locked::new(cursors, seat.segment().data(), &lock))
-}
-
-/// The ring as the consumers see it.
-#[inline]
-fn as_consumer<T>(
-    seat: &Seat,
-    raw_sync: Option<&RawSyncMutex>,
-    act: impl FnOnce(Locked<'_, Chosen<'_>>) -> T,
-) -> T {
-    let header = seat.segment().header();
-    let lock = Chosen {
-        robust: &header.consumer_lock.mutex,
-        raw_sync,
-    };
-    let cursors = Cursors {
-        tail: &header.producer.cursor,
-        head: &header.consumer.cursor,
-        seen: &header.consumer_lock.seen,
+        seen,
     };
     act(Locked::new(cursors, seat.segment().data(), &lock))
 }
@@ -275,7 +260,7 @@ impl Endpoint for LockedSender {
     }
 
     fn depth(&self) -> io::Result<Depth> {
-        let used = as_producer(self.member.seat(), None, |ring| ring.used());
+        let used = with_ring(self.member.seat(), End::Sender, None, |ring| ring.used());
         Ok(Depth::of_bytes(used))
     }
 }
@@ -314,7 +299,7 @@ impl Sender for LockedSender {
                 if seat.is_alone(look) {
                     return Some(Err(SendError::Disconnected));
                 }
-                as_producer(seat, raw_sync, |ring| {
+                with_ring(seat, End::Sender, raw_sync, |ring| {
                     if !ring.may_have_room(need) {
                         return None;
                     }
@@ -368,7 +353,7 @@ fn take(
     sink: &mut impl Sink,
 ) -> Result<Moved, RecvError> {
     let taken = member.wait(deadline, |seat, look| {
-        as_consumer(seat, raw_sync, |ring| {
+        with_ring(seat, End::Receiver, raw_sync, |ring| {
             if !ring.may_have_message() {
                 // In this order: a sender that is gone has sent all that it will.
                 if !seat.is_alone(look) {
@@ -400,7 +385,7 @@ impl Endpoint for LockedReceiver {
     }
 
     fn depth(&self) -> io::Result<Depth> {
-        let used = as_consumer(self.member.seat(), None, |ring| ring.used());
+        let used = with_ring(self.member.seat(), End::Receiver, None, |ring| ring.used());
         Ok(Depth::of_bytes(used + self.stash.bytes()))
     }
 }
