@@ -1,7 +1,5 @@
 //! What a channel can do, and its numbers.
 
-use std::time::Duration;
-
 /// How many handles may use one end of a channel at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fan {
@@ -221,11 +219,9 @@ pub enum WaitStrategy {
     Spin,
     /// Give the core to whoever wants it, then ask again.
     Yield,
-    /// Ask again for this long, then sleep in the kernel until woken.
-    Adaptive {
-        /// How long to ask before sleeping.
-        spin: Duration,
-    },
+    /// Ask again for about as long as a wake-up costs here, which every wake-up measures, then sleep in the
+    /// kernel until woken. With one core, sleep at once.
+    Adaptive,
     /// Sleep in the kernel until woken: no core burnt.
     Park,
 }

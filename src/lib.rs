@@ -3,6 +3,7 @@
 mod address;
 mod capability;
 mod channel;
+mod clock;
 mod deadline;
 mod endpoint;
 mod error;
@@ -14,6 +15,7 @@ mod presence;
 mod registry;
 mod sync;
 mod wait;
+mod watch;
 
 #[allow(unsafe_code, reason = "system calls that neither std nor nix has")]
 mod sys;

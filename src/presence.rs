@@ -110,6 +110,23 @@ pub(crate) fn has_any(fd: impl AsFd) -> io::Result<bool> {
     Ok(held(fd, ENDS, 2 * PLACES)?.is_some())
 }
 
+/// The first byte of each range that other descriptions hold: who is there, to be compared with another time.
+pub(crate) fn places(fd: impl AsFd) -> io::Result<Vec<i64>> {
+    let end = NUMBERS + i64::from(u16::MAX);
+    let mut places = Vec::new();
+    let mut start = ENDS;
+    while start < end {
+        let Some(at) = held(&fd, start, end - start)? else {
+            break;
+        };
+        // What overlaps the range from before is told by its own start.
+        let at = at.max(start);
+        places.push(at);
+        start = at + 1;
+    }
+    Ok(places)
+}
+
 /// Takes the first number below `end` that no other description has.
 pub(crate) fn take_number(fd: impl AsFd, end: u16) -> io::Result<u16> {
     for number in 0..end {

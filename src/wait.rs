@@ -2,25 +2,57 @@
 
 use std::{
     hint,
+    ops::RangeInclusive,
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
+use nix::unistd::{SysconfVar, sysconf};
+
 use crate::{
-    Deadline, WaitStrategy,
-    sync::{AtomicU32, Ordering, compiler_fence, fence},
+    Deadline, WaitStrategy, clock,
+    sync::{AtomicU32, AtomicU64, Ordering, compiler_fence, fence},
     sys::{futex, membarrier},
 };
 
-/// How long a sleeper sleeps before it asks the kernel whether its peers still live.
+/// How long a sleeper sleeps before it has its channel watched, and until it asks again whether its peers live,
+/// where nothing can be watched.
 const RECHECK: Duration = Duration::from_millis(20);
 /// How long an answer about the living peers is believed by calls that do not wait.
 const BELIEVED: Duration = Duration::from_millis(1);
-/// How long [`WaitStrategy::DEFAULT`] asks before it sleeps: about what a wake-up costs.
-const SPIN: Duration = Duration::from_micros(25);
+/// The cost of a wake-up that is believed, in nanoseconds.
+const BELIEVABLE: RangeInclusive<u32> = 2_000..=100_000;
+/// What a wake-up costs this process, in nanoseconds: a guess at first, then what its own wake-ups took.
+static WAKE_UP: AtomicU32 = AtomicU32::new(25_000);
+
+/// How long to ask before sleeping: about what a wake-up costs, and not at all where nobody could answer meanwhile.
+fn patience() -> Duration {
+    static ALONE: OnceLock<bool> = OnceLock::new();
+    // What this process may use is not asked: its peer may be pinned to another core.
+    let alone = ALONE.get_or_init(
+        || matches!(sysconf(SysconfVar::_NPROCESSORS_ONLN), Ok(Some(cores)) if cores < 2),
+    );
+    if *alone {
+        return Duration::ZERO;
+    }
+    // ORDERING: Relaxed; a number of its own.
+    Duration::from_nanos(WAKE_UP.load(Ordering::Relaxed).into())
+}
+
+/// Learns from a wake-up that was rung for at this time.
+fn learn(rung: u64) {
+    let took = u32::try_from(clock::now().saturating_sub(rung)).unwrap_or(u32::MAX);
+    // A clock of another time namespace, a sleeper that was stopped, or nonsense.
+    if BELIEVABLE.contains(&took) {
+        // ORDERING: Relaxed, twice; threads may overwrite each other's lesson, and the next one comes soon.
+        let known = WAKE_UP.load(Ordering::Relaxed);
+        WAKE_UP.store(known - known / 8 + took / 8, Ordering::Relaxed);
+    }
+}
 
 impl WaitStrategy {
     /// Ask for about as long as a wake-up costs, then sleep.
-    pub const DEFAULT: Self = Self::Adaptive { spin: SPIN };
+    pub const DEFAULT: Self = Self::Adaptive;
 
     /// The words that addresses use: `spin`, `yield`, `adaptive`, `park`.
     #[must_use]
@@ -40,7 +72,7 @@ impl WaitStrategy {
         match self {
             Self::Spin => "spin",
             Self::Yield => "yield",
-            Self::Adaptive { .. } => "adaptive",
+            Self::Adaptive => "adaptive",
             Self::Park => "park",
         }
     }
@@ -57,6 +89,8 @@ pub(crate) struct Event {
     word: AtomicU32,
     /// Not 0 if somebody may be asleep.
     flag: AtomicU32,
+    /// When the last wake-up was rung for, on the monotonic clock.
+    rung: AtomicU64,
 }
 
 /// An event, and how its publishers and sleepers keep their stores and loads in order.
@@ -90,7 +124,7 @@ impl Bell<'_> {
 
     /// Sleeps until woken or until the deadline, unless `look` finds what it wants after the flag is up.
     fn sleep<T>(self, deadline: Deadline, look: impl FnOnce() -> Option<T>) -> Option<T> {
-        let Event { word, flag } = self.event;
+        let Event { word, flag, rung } = self.event;
         // ORDERING: Acquire; pairs with the Release in `wake`.
         let seen = word.load(Ordering::Acquire);
         // ORDERING: Relaxed; ordered by the barrier.
@@ -102,8 +136,9 @@ impl Bell<'_> {
         // ORDERING: SeqCst; pairs with the fence in `notify`.
         fence(Ordering::SeqCst);
         let found = look();
-        if found.is_none() {
-            futex::wait(word, seen, deadline);
+        if found.is_none() && futex::wait(word, seen, deadline) {
+            // ORDERING: Relaxed; a time, and believed only within bounds.
+            learn(rung.load(Ordering::Relaxed));
         }
         found
     }
@@ -115,6 +150,8 @@ impl Event {
     pub(crate) fn wake(&self) {
         // ORDERING: Relaxed; the word's change below is what a sleeper compares.
         self.flag.store(0, Ordering::Relaxed);
+        // ORDERING: Relaxed; a time, and believed only within bounds.
+        self.rung.store(clock::now(), Ordering::Relaxed);
         // ORDERING: Release; pairs with the Acquire in `sleep`: who sees the new word sees the flag
         // lowered before, and raises it again.
         self.word.fetch_add(1, Ordering::Release);
@@ -143,24 +180,23 @@ pub(crate) struct Waiter {
 
 impl Waiter {
     /// One that waits as `strategy` says.
-    pub(crate) const fn new(strategy: WaitStrategy) -> Self {
-        let spin = match strategy {
-            WaitStrategy::Adaptive { spin } => spin,
-            _ => Duration::ZERO,
-        };
+    pub(crate) fn new(strategy: WaitStrategy) -> Self {
         Self {
             strategy,
-            spin,
+            spin: patience(),
             asked: None,
         }
     }
 
     /// Looks until `look` finds something or the deadline passes. The caller has looked once.
+    ///
+    /// `watched` sees to it that the bell is rung when somebody dies, and tells whether it is.
     #[cold]
     pub(crate) fn wait<T>(
         &mut self,
         bell: Bell<'_>,
         deadline: Deadline,
+        watched: &dyn Fn() -> bool,
         look: &mut dyn FnMut(Look) -> Option<T>,
     ) -> Option<T> {
         if deadline == Deadline::NOW {
@@ -173,22 +209,23 @@ impl Waiter {
         match self.strategy {
             WaitStrategy::Spin => self.poll(deadline, look, hint::spin_loop),
             WaitStrategy::Yield => self.poll(deadline, look, std::thread::yield_now),
-            WaitStrategy::Adaptive { spin } => {
+            WaitStrategy::Adaptive => {
+                let most = patience();
                 let start = Instant::now();
-                if let Some(found) = Self::spin(start, self.spin, look) {
-                    self.spin = (self.spin * 2).min(spin);
+                if let Some(found) = Self::spin(start, self.spin.min(most), look) {
+                    self.spin = (self.spin * 2).min(most);
                     return Some(found);
                 }
-                let found = self.park(bell, deadline, look);
+                let found = self.park(bell, deadline, watched, look);
                 // A wake-up costs about one spin: who came back this soon would have been better off spinning.
-                self.spin = if start.elapsed() < spin * 3 {
-                    spin
+                self.spin = if start.elapsed() < most * 3 {
+                    most
                 } else {
-                    (self.spin / 2).max(spin / 8)
+                    (self.spin / 2).max(most / 8)
                 };
                 found
             }
-            WaitStrategy::Park => self.park(bell, deadline, look),
+            WaitStrategy::Park => self.park(bell, deadline, watched, look),
         }
     }
 
@@ -239,8 +276,10 @@ impl Waiter {
         &mut self,
         bell: Bell<'_>,
         deadline: Deadline,
+        watched: &dyn Fn() -> bool,
         look: &mut dyn FnMut(Look) -> Option<T>,
     ) -> Option<T> {
+        let asleep = Instant::now();
         loop {
             let how = if self.must_ask() {
                 Look::Kernel
@@ -255,8 +294,15 @@ impl Waiter {
                 Some(left) => left.min(RECHECK),
                 None => RECHECK,
             };
-            if let Some(found) = bell.sleep(Deadline::after(nap), || look(Look::Memory)) {
-                return Some(found);
+            // To be watched costs some calls, which pay only if nothing comes for a while.
+            let found = if asleep.elapsed() >= RECHECK && watched() {
+                // Who died before it was watched is found by this look, who dies later rings.
+                bell.sleep(deadline, || look(Look::Kernel))
+            } else {
+                bell.sleep(Deadline::after(nap), || look(Look::Memory))
+            };
+            if found.is_some() {
+                return found;
             }
         }
     }

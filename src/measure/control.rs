@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    BoxReceiver, BoxSender,
+    BoxReceiver, BoxSender, clock,
     measure::{
-        clock,
         fault::{Fault, Trouble},
         message::Tally,
         workload::Amount,

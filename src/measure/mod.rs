@@ -9,7 +9,6 @@
 //! Messages are sent one a call, written in place where the channel lends room; each is read where it is lent. One
 //! clock read (some 25 ns) is part of each round trip. [`compare`] measures several channels in turns.
 
-mod clock;
 mod compare;
 mod control;
 mod cores;

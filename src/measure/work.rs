@@ -3,9 +3,8 @@
 use hdrhistogram::Histogram;
 
 use crate::{
-    Deadline, Receiver, Sender,
+    Deadline, Receiver, Sender, clock,
     measure::{
-        clock,
         fault::Fault,
         lifeline,
         message::{self, Ledger, SEQUENCE_BITS, Tally},

@@ -40,6 +40,7 @@ pub(crate) struct Segment {
     /// Holds the place among the open ends. Gone only while leaving.
     fd: Option<OwnedFd>,
     base: NonNull<u8>,
+    mapping: Arc<Mapped>,
     /// A copy, so that nobody can change it under us.
     shape: Shape,
     /// The shape's capacity: a power of two, [`LEAST`] at least.
@@ -50,12 +51,30 @@ pub(crate) struct Segment {
     met_before: bool,
     name: Option<String>,
     discard: Discard,
+}
+
+// SAFETY: by M1 and M2; the base is that of the mapping, which may be sent.
+unsafe impl Send for Segment {}
+
+/// A mapping that stays as long as somebody may ring in it.
+struct Mapped {
+    base: NonNull<u8>,
     _mapping: Mapping,
 }
 
 // SAFETY: by M1 and M2; the mapping belongs to the process, not to a thread, and `Shmem` lacks
 // `Send` only for its raw pointer.
-unsafe impl Send for Segment {}
+unsafe impl Send for Mapped {}
+// SAFETY: by M2; what a shared borrow reaches are atomics.
+unsafe impl Sync for Mapped {}
+
+impl Mapped {
+    #[inline]
+    fn header(&self) -> &Header {
+        // SAFETY: by M1, M2 and M3.
+        unsafe { self.base.cast().as_ref() }
+    }
+}
 
 impl Segment {
     /// Makes a segment without a name, and opens both ends.
@@ -255,13 +274,16 @@ impl Segment {
         Ok(Self {
             fd: Some(fd),
             base,
+            mapping: Arc::new(Mapped {
+                base,
+                _mapping: mapping,
+            }),
             shape,
             capacity,
             object: (stat.st_dev, stat.st_ino),
             met_before: false,
             name: name.map(str::to_owned),
             discard: Arc::clone(&plan.discard),
-            _mapping: mapping,
         })
     }
 
@@ -328,6 +350,16 @@ impl Segment {
     pub(crate) fn has_seen(&self, end: End) -> bool {
         // ORDERING: Relaxed; only whether it is set matters, and it is never cleared.
         self.header().identity.seen.load(Ordering::Relaxed) & bit(end) != 0
+    }
+
+    /// Rings both bells, also after this end is gone: for those who sleep and have somebody die.
+    pub(crate) fn alarm(&self) -> impl Fn() + Send + 'static {
+        let mapping = Arc::clone(&self.mapping);
+        move || {
+            let header = mapping.header();
+            header.producer.moved.wake();
+            header.consumer.moved.wake();
+        }
     }
 
     /// Counts an opening or closing, and wakes everybody to look who is there.

@@ -54,7 +54,7 @@ impl LockChoice {
 ///
 /// # Crash behaviour
 /// Whoever dies at whatever moment, with [`LockChoice::Robust`]: a message was sent or was not, and the
-/// others go on. A message that a receiver had taken is lost with it. Who sleeps learns of a death within 20 ms.
+/// others go on. A message that a receiver had taken is lost with it. Who sleeps learns of a death at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShmLocked {
     options: RingOptions,

@@ -22,7 +22,7 @@ use crate::{
 ///
 /// # Crash behaviour
 /// What a sender had claimed and not sent when it died is skipped. What a receiver had taken and not finished
-/// is received again, by another: at least once, and out of order. Whoever waits sees to both within 20 ms.
+/// is received again, by another: at least once, and out of order. Whoever waits sees to both at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShmMpmc {
     options: RingOptions,

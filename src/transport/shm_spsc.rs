@@ -26,7 +26,7 @@ const ALIGN: usize = 8;
 ///
 /// # Crash behaviour
 /// A sender that dies has sent a message or has not. Another may take its place and goes on behind the
-/// last message; a receiver's successor gets again what was not finished. Who sleeps learns of a death within 20 ms.
+/// last message; a receiver's successor gets again what was not finished. Who sleeps learns of a death at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShmSpsc {
     options: RingOptions,

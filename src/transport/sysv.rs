@@ -372,7 +372,8 @@ impl Sysv {
             system: if capacity < longest { msgmnb } else { msgmax },
             ..settings
         };
-        let member = Member::new(segment, end, self.address(), self.wait);
+        // A program that uses the queue without laneway does not ring.
+        let member = Member::new(segment, end, self.address(), self.wait).restless();
         Ok((member, queue, limits, file))
     }
 }

@@ -33,14 +33,16 @@ const TABLE: &[(&str, &[&str])] = &[
     ("typed", TRAITS),
     ("presence", &[]),
     ("sys", &["sync"]),
-    ("wait", &["sync", "sys"]),
+    ("clock", &[]),
+    ("wait", &["clock", "sync", "sys"]),
+    ("watch", &["presence", "sync"]),
     ("ring", &["sync"]),
     ("shm", &["sync", "sys", "wait", "presence", "ring"]),
     (
         "transport",
         &[
             "channel", "endpoint", "guard", "ext", "registry", "presence", "sync", "sys", "wait",
-            "ring", "shm",
+            "watch", "ring", "shm",
         ],
     ),
     (
@@ -68,7 +70,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "measure",
         &[
-            "channel", "endpoint", "guard", "ext", "typed", "registry", "process", "sync",
+            "channel", "endpoint", "guard", "ext", "typed", "registry", "process", "clock", "sync",
         ],
     ),
     (

@@ -1,12 +1,17 @@
 //! An endpoint's membership in a segment: who else is there, and how to wait for them.
 
-use std::{cell::Cell, io, os::fd::BorrowedFd};
+use std::{
+    cell::{Cell, OnceCell},
+    io,
+    os::fd::BorrowedFd,
+};
 
 use crate::{
     Address, Deadline, End, Fingerprint, Handoff, OpenError, OpenErrorKind, WaitStrategy,
     presence::{self, Topic},
     shm::segment::Segment,
     wait::{Bell, Look, Waiter},
+    watch::Watch,
 };
 
 /// What every endpoint over a segment has.
@@ -19,6 +24,8 @@ pub(crate) struct Member {
 /// A place among the open ends of a segment.
 #[derive(Debug)]
 pub(crate) struct Seat {
+    /// Rings for this end when somebody dies; `None` if nothing can or should.
+    watch: OnceCell<Option<Watch>>,
     segment: Segment,
     address: Address,
     end: End,
@@ -56,6 +63,7 @@ impl Member {
     ) -> Self {
         Self {
             seat: Seat {
+                watch: OnceCell::new(),
                 segment,
                 address,
                 end,
@@ -64,6 +72,13 @@ impl Member {
             },
             waiter: Waiter::new(strategy),
         }
+    }
+
+    /// One that sleeps for short times only, for a peer that does not ring.
+    pub(crate) fn restless(self) -> Self {
+        // It is new, so nothing is set yet.
+        let _ = self.seat.watch.set(None);
+        self
     }
 
     /// Its place.
@@ -90,7 +105,8 @@ impl Member {
             return Some(found);
         }
         let mut look = |how| look(seat, how);
-        self.waiter.wait(seat.bell(), deadline, &mut look)
+        let watched = || seat.is_watched();
+        self.waiter.wait(seat.bell(), deadline, &watched, &mut look)
     }
 
     /// Waits until the side across is there.
@@ -140,6 +156,15 @@ impl Seat {
             End::Sender => header.room(),
             End::Receiver => header.items(),
         }
+    }
+
+    /// Whether a death rings the bell, from now on at the latest.
+    fn is_watched(&self) -> bool {
+        let watch = self.watch.get_or_init(|| {
+            let fd = self.segment.fd().ok()?;
+            Watch::new(fd, Box::new(self.segment.alarm())).ok()
+        });
+        watch.as_ref().is_some_and(Watch::works)
     }
 
     fn has(&self, end: End) -> io::Result<bool> {

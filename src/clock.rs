@@ -1,4 +1,4 @@
-//! The clock that all processes of a session share.
+//! The clock that all processes of a machine share.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use nix::time::{ClockId, clock_gettime};
 
 /// Nanoseconds on the monotonic clock, which is the same in every process of the machine.
 #[inline]
-pub(super) fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     // Every Linux has this clock.
     clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |time| {
         time.tv_sec()
@@ -16,7 +16,8 @@ pub(super) fn now() -> u64 {
     })
 }
 
+#[cfg(feature = "measure")]
 /// A time in nanoseconds; one that no `u64` holds is the longest it does.
-pub(super) fn nanos(time: Duration) -> u64 {
+pub(crate) fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
