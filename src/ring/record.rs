@@ -41,8 +41,10 @@ impl Kind {
 }
 
 /// The bytes that a message of `len` bytes takes.
+#[inline]
 pub(crate) const fn size(len: usize) -> usize {
-    HEADER + len.next_multiple_of(8)
+    // No message is so long that this could wrap.
+    len.wrapping_add(HEADER + 7) & !7
 }
 
 /// A record's header as a word. `len` fits: no message is longer than 2 GiB.

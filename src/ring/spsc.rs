@@ -65,7 +65,7 @@ pub(crate) struct Producer {
 impl Producer {
     /// Goes on where the last producer stopped, wherever it died.
     pub(crate) fn resume(ring: Ring<'_>) -> Result<Self, Stuck> {
-        // ORDERING: Acquire; pairs with the Release in `publish`.
+        // ORDERING: Acquire; pairs with the Release in `show`.
         let mut tail = ring.tail.load(Ordering::Acquire) & !7;
         // ORDERING: Acquire; pairs with the Release in `finish`.
         let head = ring.head.load(Ordering::Acquire);
@@ -75,10 +75,10 @@ impl Producer {
         }
         // Whoever published without settling the tail is dead; bounded by the ring, whatever the headers say.
         while tail.wrapping_sub(head) <= ring.data.capacity() as u64 {
-            // ORDERING: Acquire; pairs with the Release in `publish`.
+            // ORDERING: Acquire; pairs with the Release in `show`.
             let word = ring.data.word(tail).load(Ordering::Acquire);
             if word == 0 {
-                // ORDERING: Release; as in `publish`.
+                // ORDERING: Release; as in `show`.
                 ring.tail.store(tail, Ordering::Release);
                 return Ok(Self {
                     tail,
@@ -101,17 +101,18 @@ impl Producer {
         let pad = if size > left { left } else { 0 };
         let start = self.tail.wrapping_add(pad as u64);
         let end = start.wrapping_add((size + record::HEADER) as u64);
-        if end.wrapping_sub(self.head) > ring.data.capacity() as u64 {
-            self.refresh(ring, end)?;
+        let capacity = ring.data.capacity() as u64;
+        if end.wrapping_sub(self.head) > capacity {
+            self.refresh(ring.head, capacity, end)?;
         }
         Ok(start)
     }
 
     /// Looks how far the consumer has come.
-    fn refresh(&mut self, ring: Ring<'_>, end: u64) -> Result<(), Stuck> {
-        let capacity = ring.data.capacity() as u64;
+    #[cold]
+    fn refresh(&mut self, head: &AtomicU64, capacity: u64, end: u64) -> Result<(), Stuck> {
         // ORDERING: Acquire; pairs with the Release in `finish`: what is before the head may be overwritten.
-        let head = ring.head.load(Ordering::Acquire);
+        let head = head.load(Ordering::Acquire);
         if self.tail.wrapping_sub(head) > capacity {
             return Err(Stuck::Corrupt);
         }
@@ -166,6 +167,28 @@ impl Producer {
         }
     }
 
+    /// Sends a message, if there is room for it where the last one ended: the shortest way, which is nearly always open.
+    /// `false` if not; then [`append`](Self::append) knows more. No batch may be open.
+    #[inline(always)]
+    pub(crate) fn send(&mut self, ring: Ring<'_>, message: &[u8]) -> bool {
+        let size = record::size(message.len());
+        let (_, left) = ring.data.place(self.tail);
+        let end = self.tail.wrapping_add(size as u64);
+        let behind = end.wrapping_add(record::HEADER as u64);
+        let used = behind.wrapping_sub(self.head);
+        if size > left || used > ring.data.capacity() as u64 {
+            return false;
+        }
+        let text = self.tail.wrapping_add(record::HEADER as u64);
+        if ring.data.write(text, message).is_err() {
+            return false;
+        }
+        let word = record::header(Kind::Message, message.len());
+        Self::show(ring, self.tail, word, end);
+        self.tail = end;
+        true
+    }
+
     /// Adds a message to the batch.
     #[inline]
     pub(crate) fn append(&mut self, ring: Ring<'_>, message: &[u8]) -> Result<(), Stuck> {
@@ -201,16 +224,21 @@ impl Producer {
     /// Publishes the batch.
     #[inline]
     pub(crate) fn publish(&mut self, ring: Ring<'_>) {
-        let Some((at, word)) = self.first.take() else {
-            return;
-        };
+        if let Some((at, word)) = self.first.take() {
+            Self::show(ring, at, word, self.tail);
+        }
+    }
+
+    /// Stores the header at `at` that makes everything up to `tail` visible.
+    #[inline(always)]
+    fn show(ring: Ring<'_>, at: u64, word: u64, tail: u64) {
         // ORDERING: Relaxed; comes before the header that follows, which a consumer passes first.
-        ring.data.word(self.tail).store(0, Ordering::Relaxed);
-        // ORDERING: Release; pairs with the Acquire in `peek` and `resume`: who sees the header sees the
+        ring.data.word(tail).store(0, Ordering::Relaxed);
+        // ORDERING: Release; pairs with the Acquire in `look` and `resume`: who sees the header sees the
         // messages and the 0 behind.
         ring.data.word(at).store(word, Ordering::Release);
-        // ORDERING: Release; pairs with the Acquire in `resume` and `peek`.
-        ring.tail.store(self.tail, Ordering::Release);
+        // ORDERING: Release; pairs with the Acquire in `resume` and `look_ahead`.
+        ring.tail.store(tail, Ordering::Release);
     }
 }
 
@@ -245,12 +273,9 @@ impl Consumer {
         }
     }
 
-    /// Finds the next message.
-    #[inline]
-    pub(crate) fn peek(&mut self, ring: Ring<'_>) -> Result<usize, Stuck> {
-        if let Some(len) = self.peeked {
-            return Ok(len);
-        }
+    /// The header at the head, 0 if there is none yet.
+    #[inline(always)]
+    fn look(&mut self, ring: Ring<'_>) -> u64 {
         let known = self.head != self.tail;
         if !known && self.streams {
             // The producer is right ahead. To look at once would take from it the line that it is
@@ -259,30 +284,63 @@ impl Consumer {
                 std::hint::spin_loop();
             }
         }
-        // ORDERING: Acquire; pairs with the Release in `publish`.
+        // ORDERING: Acquire; pairs with the Release in `show`.
         let word = ring.data.word(self.head).load(Ordering::Acquire);
         if word == 0 {
             (self.hit, self.streams) = (false, false);
-            return Err(Stuck::NotNow);
-        }
-        if !known {
+        } else if !known {
             // A lone message is not worth a look at the tail's line, which the producer has.
             if self.hit {
                 self.look_ahead(ring);
             }
             self.hit = true;
         }
+        word
+    }
+
+    /// Finds the next message.
+    #[inline]
+    pub(crate) fn peek(&mut self, ring: Ring<'_>) -> Result<usize, Stuck> {
+        if let Some(len) = self.peeked {
+            return Ok(len);
+        }
+        let word = self.look(ring);
+        if word == 0 {
+            return Err(Stuck::NotNow);
+        }
         let len = record::message(word, ring.data.place(self.head).1);
-        if len.is_some() {
-            self.peeked = len;
-            return len.ok_or(Stuck::Corrupt);
+        if let Some(len) = len {
+            self.peeked = Some(len);
+            return Ok(len);
         }
         self.skip(ring, word)
     }
 
+    /// Receives the next message, if it is there and `buf` has room for it, and tells its length: the shortest way, which
+    /// is nearly always open. `None` if not; then [`peek`](Self::peek) knows more.
+    #[inline(always)]
+    pub(crate) fn recv(&mut self, ring: Ring<'_>, buf: &mut [u8]) -> Option<usize> {
+        if self.peeked.is_some() {
+            return None;
+        }
+        let word = self.look(ring);
+        let len = record::message(word, ring.data.place(self.head).1)?;
+        let text = self.head.wrapping_add(record::HEADER as u64);
+        if len == buf.len() {
+            // A length that the compiler may know: then these are a few moves and no call.
+            ring.data.read(text, buf).ok()?;
+        } else {
+            ring.data.read(text, buf.get_mut(..len)?).ok()?;
+        }
+        self.advance(len);
+        self.finish(ring);
+        Some(len)
+    }
+
     /// Looks how far the producer has come.
+    #[inline]
     fn look_ahead(&mut self, ring: Ring<'_>) {
-        // ORDERING: Acquire; pairs with the Release in `publish`. May not have come yet.
+        // ORDERING: Acquire; pairs with the Release in `show`. May not have come yet.
         let tail = ring.tail.load(Ordering::Acquire);
         let ahead = tail.wrapping_sub(self.head);
         if ahead <= ring.data.capacity() as u64 && tail & 7 == 0 {
@@ -299,7 +357,7 @@ impl Consumer {
             return Err(Stuck::Corrupt);
         }
         self.advance(len);
-        // ORDERING: Acquire; pairs with the Release in `publish`.
+        // ORDERING: Acquire; pairs with the Release in `show`.
         let word = ring.data.word(self.head).load(Ordering::Acquire);
         if word == 0 {
             return Err(Stuck::NotNow);

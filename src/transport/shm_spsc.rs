@@ -193,6 +193,13 @@ impl SpscSender {
         })
     }
 
+    #[cold]
+    fn send_slowly(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
+        self.append(message, deadline)?;
+        self.publish();
+        Ok(())
+    }
+
     /// Publishes the batch.
     #[inline]
     fn publish(&mut self) {
@@ -259,9 +266,13 @@ impl Sender for SpscSender {
 
     #[inline]
     fn send_by(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
-        self.append(message, deadline)?;
-        self.publish();
-        Ok(())
+        let ring = ring(self.member.segment());
+        if self.may_send(message.len()) && self.producer.send(ring, message) {
+            self.producer.abort();
+            self.notify();
+            return Ok(());
+        }
+        self.send_slowly(message, deadline)
     }
 
     /// Publishes once for as many as there is room for.
@@ -338,6 +349,18 @@ impl SpscReceiver {
         found.unwrap_or(Err(RecvError::Empty))
     }
 
+    #[cold]
+    fn recv_slowly(&mut self, buf: &mut [u8], deadline: Deadline) -> Result<usize, RecvError> {
+        let needed = self.find(deadline)?;
+        let Some(room) = buf.get_mut(..needed) else {
+            return Err(RecvError::TooSmall { needed });
+        };
+        room.copy_from_slice(self.consumer.peeked(ring(self.member.segment())));
+        self.consumer.step();
+        self.finish();
+        Ok(needed)
+    }
+
     /// Gives back the room of what was stepped over, and wakes the sender.
     #[inline]
     fn finish(&self) {
@@ -396,14 +419,12 @@ impl Receiver for SpscReceiver {
 
     #[inline]
     fn recv_by(&mut self, buf: &mut [u8], deadline: Deadline) -> Result<usize, RecvError> {
-        let needed = self.find(deadline)?;
-        let Some(room) = buf.get_mut(..needed) else {
-            return Err(RecvError::TooSmall { needed });
-        };
-        room.copy_from_slice(self.consumer.peeked(ring(self.member.segment())));
-        self.consumer.step();
-        self.finish();
-        Ok(needed)
+        let segment = self.member.segment();
+        if let Some(len) = self.consumer.recv(ring(segment), buf) {
+            segment.header().room().notify();
+            return Ok(len);
+        }
+        self.recv_slowly(buf, deadline)
     }
 
     /// Gives room back, and wakes the sender, once for many messages.
