@@ -136,6 +136,55 @@ pub(crate) struct Taken {
     state: State,
 }
 
+/// How long to hold off, in pauses of the processor, before looking at what is being written.
+const PAUSES: u32 = 64;
+
+/// A consumer's knowledge of how far producers have come, so that it does not touch what they are writing before it must: the
+/// same as in the ring for one producer and one consumer.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    /// Claimed up to here.
+    tail: u64,
+    /// Whether the last look found a message.
+    hit: bool,
+    /// Whether it found several.
+    streams: bool,
+}
+
+impl Pace {
+    /// Whether what is at `place` was claimed a while ago.
+    #[inline]
+    fn knows(&self, place: u64, count: u64) -> bool {
+        (1..=count).contains(&self.tail.wrapping_sub(place))
+    }
+
+    /// Lets producers get ahead, if they are writing one message after another.
+    #[inline]
+    fn hold_off(&self) {
+        if self.streams {
+            for _ in 0..PAUSES {
+                std::hint::spin_loop();
+            }
+        }
+    }
+
+    #[inline]
+    fn missed(&mut self) {
+        (self.hit, self.streams) = (false, false);
+    }
+
+    #[inline]
+    fn found(&mut self, tail: &AtomicU64, place: u64) {
+        // A lone message is not worth a look at the tail's line, which a producer has.
+        if self.hit {
+            // ORDERING: Relaxed; a hint.
+            self.tail = tail.load(Ordering::Relaxed);
+            self.streams = self.tail.wrapping_sub(place) > 4;
+        }
+        self.hit = true;
+    }
+}
+
 /// The ring, as everybody sees it. Positions count slots from the ring's birth.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ring<'a> {
@@ -185,6 +234,20 @@ impl<'a> Ring<'a> {
             self.word(place)?
                 .compare_exchange(from.0, to.0, Ordering::AcqRel, Ordering::Relaxed);
         Ok(result.is_ok())
+    }
+
+    /// Changes a state whose owner the caller is. Nobody else changes it as long as the owner lives, so this is no
+    /// read-modify-write; `false` if somebody took us for dead, wrongly.
+    #[inline]
+    fn settle(&self, place: u64, from: State, to: State) -> Result<bool, Stuck> {
+        let word = self.word(place)?;
+        // ORDERING: Relaxed; what we stored ourselves.
+        if word.load(Ordering::Relaxed) != from.0 {
+            return Ok(false);
+        }
+        // ORDERING: Release; pairs with the Acquire in `state`.
+        word.store(to.0, Ordering::Release);
+        Ok(true)
     }
 
     /// Moves a cursor over a record, for whoever was to do it.
@@ -249,12 +312,11 @@ impl<'a> Ring<'a> {
             Self::pass(self.tail, place, size);
             self.stamp(place, claim)?;
             if skip {
-                self.change(place, claim, claim.in_phase(Phase::DONE, NOBODY))?;
+                self.settle(place, claim, claim.in_phase(Phase::DONE, NOBODY))?;
                 continue;
             }
             self.data.write(place.wrapping_mul(SLOT as u64), message)?;
-            // It fails only if somebody took us for dead, wrongly.
-            let ready = self.change(place, claim, claim.in_phase(Phase::READY, NOBODY))?;
+            let ready = self.settle(place, claim, claim.in_phase(Phase::READY, NOBODY))?;
             return if ready { Ok(()) } else { Err(Stuck::Corrupt) };
         }
         Err(Stuck::NotNow)
@@ -284,7 +346,10 @@ impl<'a> Ring<'a> {
             match self.state(freed)? {
                 Some(state) if state.phase() == Phase::DONE => {
                     // The head comes first, or it would wait for a lap that is over.
-                    Self::pass(self.head, freed, state.slots());
+                    // ORDERING: Acquire; as in `take`.
+                    if self.head.load(Ordering::Acquire) == freed {
+                        Self::pass(self.head, freed, state.slots());
+                    }
                     freed = freed.wrapping_add(state.slots());
                 }
                 _ => break,
@@ -303,25 +368,36 @@ impl<'a> Ring<'a> {
         }
     }
 
-    /// Takes the next message as `me`.
+    /// Takes the next message as `me`, at this pace.
     #[inline]
-    pub(crate) fn take(&self, me: u16) -> Result<Taken, Stuck> {
+    pub(crate) fn take(&self, me: u16, pace: &mut Pace) -> Result<Taken, Stuck> {
         for _ in 0..ATTEMPTS {
             // ORDERING: Acquire; pairs with `pass`.
             let place = self.head.load(Ordering::Acquire);
+            let known = pace.knows(place, self.count());
+            if !known {
+                pace.hold_off();
+            }
             let Some(state) = self.state(place)? else {
                 // ORDERING: Acquire; as above. It moved since: then the state was of a lap that is over.
                 if self.head.load(Ordering::Acquire) != place {
                     continue;
                 }
+                pace.missed();
                 return Err(Stuck::NotNow);
             };
             match state.phase() {
-                Phase::CLAIMED => return Err(Stuck::NotNow),
+                Phase::CLAIMED => {
+                    pace.missed();
+                    return Err(Stuck::NotNow);
+                }
                 Phase::READY => {
                     let taken = state.in_phase(Phase::TAKEN, me);
                     if self.change(place, state, taken)? {
                         Self::pass(self.head, place, state.slots());
+                        if !known {
+                            pace.found(self.tail, place);
+                        }
                         return Ok(Taken {
                             place,
                             state: taken,
@@ -350,8 +426,8 @@ impl<'a> Ring<'a> {
     #[inline]
     pub(crate) fn finish(&self, taken: Taken) {
         let done = taken.state.in_phase(Phase::DONE, NOBODY);
-        // It fails only if somebody took us for dead, wrongly, or the words were overwritten.
-        let _ = self.change(taken.place, taken.state, done);
+        // Not done only if somebody took us for dead, wrongly, or the words were overwritten.
+        let _ = self.settle(taken.place, taken.state, done);
     }
 
     /// Undoes what the dead have left: claims are skipped; what they had taken is taken over as `me`, one message a call.
@@ -463,7 +539,7 @@ mod tests {
     }
 
     fn pop(ring: Ring<'_>, me: u16) -> Result<Vec<u8>, Stuck> {
-        let taken = ring.take(me)?;
+        let taken = ring.take(me, &mut Pace::default())?;
         let message = ring.message(&taken).to_vec();
         ring.finish(taken);
         Ok(message)
@@ -512,7 +588,7 @@ mod tests {
         );
         assert_eq!(pop(ring, 2), Err(Stuck::NotNow));
         assert_eq!(ring.recover(2, |owner| owner == 7), Ok(None));
-        let lost = ring.take(3).expect("ready");
+        let lost = ring.take(3, &mut Pace::default()).expect("ready");
         assert_eq!(ring.message(&lost), b"behind");
         // Died with it.
         assert_eq!(pop(ring, 2), Err(Stuck::NotNow));
@@ -525,7 +601,7 @@ mod tests {
         assert_eq!(ring.recover(2, |_| true), Ok(None));
         // A newcomer with the number of the dead disowns what it left.
         ring.push(1, b"left").expect("room");
-        ring.take(4).expect("ready");
+        ring.take(4, &mut Pace::default()).expect("ready");
         ring.disown(4).expect("sound");
         let again = ring
             .recover(4, |owner| owner == NOBODY)
@@ -551,7 +627,7 @@ mod tests {
             let ring = memory.ring();
             // Whatever it says, it ends, and touches the ring only.
             let _ = ring.push(1, &[1; 300]);
-            if let Ok(taken) = ring.take(2) {
+            if let Ok(taken) = ring.take(2, &mut Pace::default()) {
                 assert!(ring.message(&taken).len() <= 512);
             }
             let _ = ring.recover(2, |_| true);

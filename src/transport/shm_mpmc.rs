@@ -5,7 +5,7 @@ use std::{ffi::OsString, io};
 use crate::{
     Address, AddressError, Capabilities, Channel, Deadline, Depth, End, Endpoint, Fan, Key, Limits,
     OpenError, OpenErrorKind, Receiver, RecvError, SendError, Sender, Transport, presence,
-    ring::mpmc::{self, NOBODY, Ring, SLOT, Stuck, Taken},
+    ring::mpmc::{self, NOBODY, Pace, Ring, SLOT, Stuck, Taken},
     shm::segment::Segment,
     transport::family::{
         member::{Member, Seat, endpoint_by_member},
@@ -14,6 +14,9 @@ use crate::{
     },
     wait::Look,
 };
+
+/// How many messages a receiver finishes before it wakes senders, in [`Receiver::drain_by`].
+const BATCH: usize = 64;
 
 /// A lock-free ring in shared memory for many senders and many receivers.
 ///
@@ -153,6 +156,43 @@ pub struct MpmcSender {
 }
 
 impl MpmcSender {
+    /// Sends a message, without waking anybody.
+    #[inline]
+    fn push(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
+        let seat = self.member.seat();
+        let may_send = message.len() <= self.max_message && seat.is_quiet();
+        if may_send && ring(seat.segment()).push(self.me, message).is_ok() {
+            return Ok(());
+        }
+        self.push_slowly(message, deadline)
+    }
+
+    #[cold]
+    fn push_slowly(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
+        let max = self.max_message;
+        if message.len() > max {
+            return Err(SendError::TooLarge { max });
+        }
+        let me = self.me;
+        let sent = self.member.wait(deadline, |seat, look| {
+            if seat.is_alone(look) {
+                return Some(Err(SendError::Disconnected));
+            }
+            match ring(seat.segment()).push(me, message) {
+                Ok(()) => Some(Ok(())),
+                Err(Stuck::NotNow) => None,
+                Err(Stuck::Corrupt) => Some(Err(SendError::Poisoned)),
+            }
+        });
+        sent.unwrap_or(Err(SendError::Full))
+    }
+
+    /// Wakes receivers.
+    #[inline]
+    fn notify(&self) {
+        self.member.segment().header().items().notify();
+    }
+
     fn new(channel: &ShmMpmc, segment: Segment) -> Result<Self, OpenError> {
         Ok(Self {
             me: number(channel, &segment)?,
@@ -186,24 +226,35 @@ impl Sender for MpmcSender {
 
     #[inline]
     fn send_by(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
-        let max = self.max_message;
-        if message.len() > max {
-            return Err(SendError::TooLarge { max });
-        }
-        let me = self.me;
-        let sent = self.member.wait(deadline, |seat, look| {
-            if seat.is_alone(look) {
-                return Some(Err(SendError::Disconnected));
-            }
-            match ring(seat.segment()).push(me, message) {
-                Ok(()) => Some(Ok(())),
-                Err(Stuck::NotNow) => None,
-                Err(Stuck::Corrupt) => Some(Err(SendError::Poisoned)),
-            }
-        });
-        sent.unwrap_or(Err(SendError::Full))?;
-        self.member.segment().header().items().notify();
+        self.push(message, deadline)?;
+        self.notify();
         Ok(())
+    }
+
+    /// Wakes receivers once for as many as there is room for.
+    fn send_batch_by(
+        &mut self,
+        messages: &[&[u8]],
+        deadline: Deadline,
+    ) -> Result<usize, SendError> {
+        let mut sent = 0;
+        while let Some(first) = messages.get(sent) {
+            match self.push(first, deadline) {
+                Ok(()) => sent += 1,
+                Err(error) if sent == 0 => return Err(error),
+                Err(_) => break,
+            }
+            let ring = ring(self.member.segment());
+            for message in messages.iter().skip(sent) {
+                let fits = message.len() <= self.max_message;
+                if !fits || ring.push(self.me, message).is_err() {
+                    break;
+                }
+                sent += 1;
+            }
+            self.notify();
+        }
+        Ok(sent)
     }
 }
 
@@ -213,6 +264,7 @@ pub struct MpmcReceiver {
     member: Member,
     me: u16,
     taken: Option<Taken>,
+    pace: Pace,
 }
 
 impl MpmcReceiver {
@@ -226,6 +278,7 @@ impl MpmcReceiver {
                 channel.options.wait,
             ),
             taken: None,
+            pace: Pace::default(),
         })
     }
 
@@ -235,26 +288,39 @@ impl MpmcReceiver {
         if let Some(taken) = self.taken {
             return Ok(taken);
         }
-        let me = self.me;
-        let found = self
-            .member
-            .wait(deadline, |seat, look| match ring(seat.segment()).take(me) {
+        let taken = match ring(self.member.segment()).take(self.me, &mut self.pace) {
+            Ok(taken) => taken,
+            Err(_) => self.wait_for_message(deadline)?,
+        };
+        self.taken = Some(taken);
+        Ok(taken)
+    }
+
+    #[cold]
+    fn wait_for_message(&mut self, deadline: Deadline) -> Result<Taken, RecvError> {
+        let (me, pace) = (self.me, &mut self.pace);
+        let found = self.member.wait(deadline, |seat, look| {
+            match ring(seat.segment()).take(me, pace) {
                 Ok(taken) => Some(Ok(taken)),
                 Err(Stuck::NotNow) => look_deeper(seat, me, look),
                 Err(Stuck::Corrupt) => Some(Err(RecvError::Corrupt)),
-            });
-        let taken = found.unwrap_or(Err(RecvError::Empty))?;
-        self.taken = Some(taken);
-        Ok(taken)
+            }
+        });
+        found.unwrap_or(Err(RecvError::Empty))
     }
 
     #[inline]
     fn finish(&mut self) {
         if let Some(taken) = self.taken.take() {
-            let segment = self.member.segment();
-            ring(segment).finish(taken);
-            segment.header().room().notify();
+            ring(self.member.segment()).finish(taken);
+            self.notify();
         }
+    }
+
+    /// Wakes senders.
+    #[inline]
+    fn notify(&self) {
+        self.member.segment().header().room().notify();
     }
 }
 
@@ -271,7 +337,7 @@ fn look_deeper(seat: &Seat, me: u16, look: Look) -> Option<Result<Taken, RecvErr
     seat.segment().header().room().notify();
     let found = match recovered {
         Ok(Some(taken)) => Ok(taken),
-        Ok(None) => ring.take(me),
+        Ok(None) => ring.take(me, &mut Pace::default()),
         Err(stuck) => Err(stuck),
     };
     match found {
@@ -312,5 +378,41 @@ impl Receiver for MpmcReceiver {
     #[inline]
     fn consume(&mut self) {
         self.finish();
+    }
+
+    /// Wakes senders once for many messages.
+    #[inline]
+    fn drain_by(
+        &mut self,
+        max: usize,
+        deadline: Deadline,
+        each: &mut dyn FnMut(&[u8]),
+    ) -> Result<usize, RecvError> {
+        if max == 0 {
+            return Ok(0);
+        }
+        let mut taken = self.find(deadline)?;
+        let mut drained = 0;
+        loop {
+            let ring = ring(self.member.segment());
+            each(ring.message(&taken));
+            self.taken = None;
+            ring.finish(taken);
+            drained += 1;
+            if drained % BATCH == 0 {
+                self.notify();
+            }
+            if drained == max {
+                break;
+            }
+            match ring.take(self.me, &mut self.pace) {
+                Ok(next) => taken = next,
+                Err(_) => break,
+            }
+            // Ours, should `each` unwind.
+            self.taken = Some(taken);
+        }
+        self.notify();
+        Ok(drained)
     }
 }
