@@ -6,6 +6,8 @@
 #![allow(unsafe_code, reason = "forks itself, and plays the bare limits")]
 #![allow(clippy::print_stdout, reason = "a tool")]
 
+mod crowd;
+mod futex;
 mod isolated;
 mod rivals;
 mod slices;

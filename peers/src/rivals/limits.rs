@@ -8,7 +8,7 @@ use std::{
 
 use super::numbers;
 use crate::{
-    Row,
+    Row, futex,
     slices::{Control, Other, Reader, Slice, fill, round_trip, stream},
 };
 
@@ -39,19 +39,6 @@ fn cache_line(slices: u32) -> Vec<Slice> {
     round_trip(Other::Process, slices, ping, pong)
 }
 
-fn futex(word: &AtomicU32, operation: i32, value: u32) {
-    // SAFETY: a futex on a live word, without a time-out.
-    unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            word.as_ptr(),
-            operation,
-            value,
-            std::ptr::null::<u8>(),
-        )
-    };
-}
-
 fn futex_round_trip(slices: u32) -> Vec<Slice> {
     fn word(line: &'static AtomicU64) -> &'static AtomicU32 {
         // SAFETY: the lower half of a live word, only ever used as such.
@@ -64,13 +51,13 @@ fn futex_round_trip(slices: u32) -> Vec<Slice> {
     let ping = |number: u64| {
         turn = turn.wrapping_add(2);
         there.store(turn | u32::from(number == u64::MAX), Ordering::Release);
-        futex(there, libc::FUTEX_WAKE, 1);
+        futex::wake(there, 1);
         loop {
             let now = back.load(Ordering::Acquire);
             if now == turn {
                 break;
             }
-            futex(back, libc::FUTEX_WAIT, now);
+            futex::wait(back, now);
         }
     };
     let pong = move || {
@@ -79,11 +66,11 @@ fn futex_round_trip(slices: u32) -> Vec<Slice> {
             if word & !1 != seen {
                 break word;
             }
-            futex(there, libc::FUTEX_WAIT, word);
+            futex::wait(there, word);
         };
         seen = word & !1;
         back.store(seen, Ordering::Release);
-        futex(back, libc::FUTEX_WAKE, 1);
+        futex::wake(back, 1);
         if word & 1 == 1 { u64::MAX } else { 0 }
     };
     round_trip(Other::Process, slices, ping, pong)
