@@ -104,7 +104,7 @@ fn serve(row: &Row, slices: u32, tx: PipeWriter) -> ! {
 
 /// A slice as [`serve`] writes it.
 fn parse(distance: &str, value: &str) -> Option<Slice> {
-    let distance = [Distance::Core, Distance::Complex, Distance::Far]
+    let distance = Distance::ALL
         .into_iter()
         .find(|known| format!("{known:?}") == distance)?;
     let value = value.parse().ok()?;

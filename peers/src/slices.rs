@@ -32,6 +32,9 @@ pub(crate) enum Distance {
 }
 
 impl Distance {
+    /// From near to far.
+    pub(crate) const ALL: [Self; 3] = [Self::Core, Self::Complex, Self::Far];
+
     fn of(nanos: f64) -> Self {
         match nanos {
             n if n < 60.0 => Self::Core,
@@ -201,7 +204,7 @@ pub(crate) fn run(
             let after = control.probe(2 * turn + 1, true);
             let distance = Distance::of(before);
             // The first warms up.
-            if turn > 0 && distance == Distance::of(after) {
+            if turn > 0 && distance == Distance::of(after) && value.is_finite() {
                 kept.push(Slice { distance, value });
             }
         }
@@ -223,7 +226,8 @@ pub(crate) fn run(
     }
 }
 
-const SLICE: Duration = Duration::from_millis(15);
+/// How long a slice takes.
+pub(crate) const SLICE: Duration = Duration::from_millis(15);
 /// The number of the message that ends a slice.
 pub(crate) const END: u64 = u64::MAX;
 

@@ -4,14 +4,16 @@ use std::sync::Mutex;
 
 use laneway::{
     Channel, Deadline, Endpoint, Receiver, Sender, WaitStrategy,
-    transport::{Pipe, PipeMode, ShmLocked, ShmMpmc, ShmSpsc, Sysv},
+    transport::{Fifo, Pipe, PipeMode, ShmLocked, ShmMpmc, ShmSpsc, Sysv},
 };
 
-use super::numbers;
+use super::{limits::futex_round_trip, numbers};
 use crate::{
     Row,
     crowd::{self, Tally},
+    nap,
     slices::{Other, Reader, Slice, fill, round_trip, stream},
+    traces,
 };
 
 fn copied<C: Channel>(channel: C, size: usize, slices: u32) -> Vec<Slice> {
@@ -67,12 +69,24 @@ fn batched<C: Channel>(channel: C, size: usize, batch: u64, slices: u32) -> Vec<
 }
 
 fn pinged<C: Channel>(channel: C, size: usize, slices: u32) -> Vec<Slice> {
+    let (ping, pong) = sides(channel, size);
+    round_trip(Other::Process, slices, ping, pong)
+}
+
+/// The same, of rounds in which both sides sleep.
+fn woken<C: Channel>(channel: C, size: usize, slices: u32) -> Vec<Slice> {
+    let (ping, pong) = sides(channel, size);
+    nap::round_trip(slices, ping, pong)
+}
+
+/// There and back.
+fn sides<C: Channel>(channel: C, size: usize) -> (impl FnMut(u64), impl FnMut() -> u64 + Send) {
     let (mut there, mut their) = channel.pair().expect("opens");
     let (mut back, mut ours) = channel.pair().expect("opens");
     let mut out = vec![0; size];
     let mut buf = vec![0; size];
     let mut echo = vec![0; size];
-    let ping = |number| {
+    let ping = move |number| {
         fill(&mut out, number);
         there.send(&out).expect("sends");
         let len = ours.recv(&mut buf).expect("receives");
@@ -83,7 +97,7 @@ fn pinged<C: Channel>(channel: C, size: usize, slices: u32) -> Vec<Slice> {
         back.send(&echo[..len]).expect("sends");
         u64::from_ne_bytes(*echo.first_chunk().expect("a number"))
     };
-    round_trip(Other::Process, slices, ping, pong)
+    (ping, pong)
 }
 
 /// Four to four, one message a call.
@@ -167,6 +181,7 @@ pub(super) fn rows() -> Vec<Row> {
     const MIB: usize = 1 << 20;
     let spsc = || ShmSpsc::new("").capacity(8 * MIB);
     let lock = || ShmLocked::new("").capacity(8 * MIB);
+    let fifo = || Fifo::new(format!("/tmp/{}", traces::name("fifo")));
     let packet = || Pipe::new().mode(PipeMode::Packet);
     let mpmc = || ShmMpmc::new("").capacity(8 * MIB);
     vec![
@@ -175,6 +190,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("64B spsc batch 32", move |n| batched(spsc(), 64, 32, n)),
         row("64B lock", move |n| copied(lock(), 64, n)),
         row("64B lock batch 64", move |n| batched(lock(), 64, 64, n)),
+        row("64B lock drained", move |n| lent(lock(), 64, n)),
         row("64B mpmc", move |n| copied(mpmc(), 64, n)),
         row("64B mpmc drained", move |n| lent(mpmc(), 64, n)),
         row("8B spsc copied", move |n| copied(spsc(), 8, n)),
@@ -183,6 +199,8 @@ pub(super) fn rows() -> Vec<Row> {
         row("64B pipe batch 256", move |n| {
             batched(Pipe::new(), 64, 256, n)
         }),
+        row("64B pipe packet", move |n| copied(packet(), 64, n)),
+        row("64B fifo", move |n| copied(fifo(), 64, n)),
         row("64B sysv", move |n| copied(Sysv::new(""), 64, n)),
         row("1KiB spsc lent", move |n| lent(spsc(), 1 << 10, n)),
         row("1KiB spsc copied", move |n| copied(spsc(), 1 << 10, n)),
@@ -194,8 +212,10 @@ pub(super) fn rows() -> Vec<Row> {
             pinged(spsc().wait(WaitStrategy::Spin), 8, n)
         }),
         row("rtt 8B spsc default", move |n| pinged(spsc(), 8, n)),
+        // Next to each other, so that the machine changes as little as may be between them.
+        row("rtt bare futex", futex_round_trip),
         row("rtt 8B spsc park", move |n| {
-            pinged(spsc().wait(WaitStrategy::Park), 8, n)
+            woken(spsc().wait(WaitStrategy::Park), 8, n)
         }),
         row("rtt 8B lock spin", move |n| {
             pinged(lock().wait(WaitStrategy::Spin), 8, n)
