@@ -69,6 +69,7 @@ fn main() {
         .collect();
     let mut all: BTreeMap<usize, Vec<Slice>> = BTreeMap::new();
     let mut faults: BTreeMap<usize, String> = BTreeMap::new();
+    isolated::adopt();
     traces::sweep();
     for _ in 0..rounds {
         for (index, row) in rows.iter().enumerate() {
