@@ -8,10 +8,12 @@ use std::{
 };
 
 use nix::{
+    errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
+        prctl::set_child_subreaper,
         signal::{Signal, kill},
-        wait::{WaitStatus, waitpid},
+        wait::{WaitStatus, wait, waitpid},
     },
     unistd::{ForkResult, fork, getpid},
 };
@@ -65,14 +67,20 @@ pub(crate) fn play(row: &Row, slices: u32) -> Result<Vec<Slice>, String> {
         kill(child, Signal::SIGKILL).expect("is not yet reaped");
     }
     let status = waitpid(child, None).expect("reaps");
-    // The other side of the row dies with it: wait until it, too, has closed the pipe.
-    let _ = read_to_end(rx, Duration::MAX);
+    // The others of the row die with it, and are ours then.
+    drop(rx);
+    while let Ok(_) | Err(Errno::EINTR) = wait() {}
     traces::sweep();
     match fault {
         Some(why) => Err(why),
         None if status != WaitStatus::Exited(child, 0) => Err(format!("failed: {status:?}")),
         None => Ok(kept),
     }
+}
+
+/// Makes those whose parent in a row is gone children of this process, so that [`play`] waits for them.
+pub(crate) fn adopt() {
+    set_child_subreaper(true).expect("takes orphans");
 }
 
 /// The row's process.
@@ -104,7 +112,7 @@ fn serve(row: &Row, slices: u32, tx: PipeWriter) -> ! {
 
 /// A slice as [`serve`] writes it.
 fn parse(distance: &str, value: &str) -> Option<Slice> {
-    let distance = [Distance::Core, Distance::Complex, Distance::Far]
+    let distance = Distance::ALL
         .into_iter()
         .find(|known| format!("{known:?}") == distance)?;
     let value = value.parse().ok()?;

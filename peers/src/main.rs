@@ -1,19 +1,24 @@
 //! Rivals and limits beside laneway, in one run, in slices labelled by the distance of the cores.
 //!
-//! `cargo run --release -p laneway-peers -- [--slices N] [--rounds N] [filter...]`, with `--features rivals` for
-//! those that take a while to build.
+//! `cargo run --release -p laneway-peers -- [--slices N] [--rounds N] [--markdown] [filter...]`, with
+//! `--features rivals` for those that take a while to build.
 
 #![allow(unsafe_code, reason = "forks itself, and plays the bare limits")]
 #![allow(clippy::print_stdout, reason = "a tool")]
 
+mod crowd;
+mod futex;
 mod isolated;
+mod nap;
 mod rivals;
 mod slices;
+mod table;
 mod traces;
 
 use std::{collections::BTreeMap, env};
 
-use slices::{Distance, Slice};
+use slices::Slice;
+use table::Form;
 
 /// A row of the table.
 struct Row {
@@ -46,6 +51,7 @@ impl Row {
 fn main() {
     let mut slices = 40;
     let mut rounds = 3;
+    let mut form = Form::Plain;
     let mut filters = Vec::new();
     let mut args = env::args().skip(1);
     while let Some(arg) = args.next() {
@@ -53,6 +59,7 @@ fn main() {
         match arg.as_str() {
             "--slices" => slices = number(),
             "--rounds" => rounds = number(),
+            "--markdown" => form = Form::Markdown,
             _ => filters.push(arg),
         }
     }
@@ -62,6 +69,7 @@ fn main() {
         .collect();
     let mut all: BTreeMap<usize, Vec<Slice>> = BTreeMap::new();
     let mut faults: BTreeMap<usize, String> = BTreeMap::new();
+    isolated::adopt();
     traces::sweep();
     for _ in 0..rounds {
         for (index, row) in rows.iter().enumerate() {
@@ -75,35 +83,16 @@ fn main() {
             }
         }
     }
-    println!("{:44} {:>26} {:>26} {:>26}", "", "core", "complex", "far");
-    for (index, row) in rows.iter().enumerate() {
-        if let Some(why) = faults.get(&index) {
-            println!("{:36} {:7} {why}", row.name, row.unit);
-            continue;
-        }
-        let kept = all.remove(&index).unwrap_or_default();
-        let cells: Vec<String> = [Distance::Core, Distance::Complex, Distance::Far]
-            .into_iter()
-            .map(|distance| cell(&kept, distance))
-            .collect();
-        println!(
-            "{:36} {:7} {:>26} {:>26} {:>26}",
-            row.name, row.unit, cells[0], cells[1], cells[2]
-        );
-    }
-}
-
-/// Median (quartiles) of the slices at one distance.
-fn cell(slices: &[Slice], distance: Distance) -> String {
-    let mut values: Vec<f64> = slices
+    let lines: Vec<table::Line> = rows
         .iter()
-        .filter(|s| s.distance == distance)
-        .map(|s| s.value)
+        .enumerate()
+        .map(|(index, row)| {
+            let kept = match faults.remove(&index) {
+                Some(why) => Err(why),
+                None => Ok(all.remove(&index).unwrap_or_default()),
+            };
+            (row.name, row.unit, kept)
+        })
         .collect();
-    if values.len() < 3 {
-        return "-".into();
-    }
-    values.sort_by(f64::total_cmp);
-    let at = |part: usize| values[(values.len() - 1) * part / 4];
-    format!("{:.4} ({:.3}-{:.3}) {}", at(2), at(1), at(3), values.len())
+    print!("{}", table::print(&lines, form));
 }

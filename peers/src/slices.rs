@@ -15,7 +15,7 @@ use nix::{
         mman::{MapFlags, ProtFlags, mmap_anonymous},
         prctl::set_pdeathsig,
         signal::Signal,
-        wait::waitpid,
+        wait::{WaitStatus, waitpid},
     },
     unistd::{ForkResult, Pid, fork, getpid, getppid},
 };
@@ -32,6 +32,9 @@ pub(crate) enum Distance {
 }
 
 impl Distance {
+    /// From near to far.
+    pub(crate) const ALL: [Self; 3] = [Self::Core, Self::Complex, Self::Far];
+
     fn of(nanos: f64) -> Self {
         match nanos {
             n if n < 60.0 => Self::Core,
@@ -88,13 +91,8 @@ fn until(word: &AtomicU64, wanted: u64) {
 impl Control {
     /// In memory that a forked child shares.
     pub(crate) fn shared() -> &'static Self {
-        let len = NonZero::new(size_of::<Self>()).expect("not zero");
-        let prot = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-        // SAFETY: a new mapping, zeroed, which is a valid Control, and never unmapped.
-        unsafe {
-            let place = mmap_anonymous(None, len, prot, MapFlags::MAP_SHARED).expect("memory");
-            place.cast::<Self>().as_ref()
-        }
+        // SAFETY: zeroed it is valid.
+        unsafe { shared() }
     }
 
     /// Nanoseconds of a cache line's round trip, played by both sides.
@@ -125,7 +123,22 @@ impl Control {
     }
 }
 
-fn pin(core: usize) {
+/// Memory that forked children share, zeroed, for ever.
+///
+/// # Safety
+/// All zeroes must be a valid `T`, which is shared between processes.
+pub(crate) unsafe fn shared<T: Sync>() -> &'static T {
+    let len = NonZero::new(size_of::<T>()).expect("not zero");
+    let prot = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+    // SAFETY: a new mapping, never unmapped; the caller says that it is valid.
+    unsafe {
+        let place = mmap_anonymous(None, len, prot, MapFlags::MAP_SHARED).expect("memory");
+        place.cast::<T>().as_ref()
+    }
+}
+
+/// Keeps this thread on a core.
+pub(crate) fn pin(core: usize) {
     let mut set = CpuSet::new();
     set.set(core).expect("a core");
     sched_setaffinity(Pid::from_raw(0), &set).expect("pins");
@@ -141,6 +154,27 @@ pub(crate) fn die_with(parent: Pid) {
     }
 }
 
+/// A child that does `work` and ends without its parent's destructors.
+pub(crate) fn fork_to(work: impl FnOnce()) -> Pid {
+    let parent = getpid();
+    // SAFETY: this program has no other thread here.
+    match unsafe { fork() }.expect("forks") {
+        ForkResult::Child => {
+            die_with(parent);
+            work();
+            // SAFETY: ends the child.
+            unsafe { libc::_exit(0) }
+        }
+        ForkResult::Parent { child } => child,
+    }
+}
+
+/// Waits until a child has ended well.
+pub(crate) fn reap(child: Pid) {
+    let status = waitpid(child, None).expect("reaps");
+    assert_eq!(status, WaitStatus::Exited(child, 0));
+}
+
 /// Plays `slices` slices: `lead` here tells each one's value, `follow` is called once a slice on the other side.
 pub(crate) fn run(
     other: Other,
@@ -149,7 +183,7 @@ pub(crate) fn run(
     mut follow: impl FnMut(&Control, u64) + Send,
 ) -> Vec<Slice> {
     let control = Control::shared();
-    let mut serve = move || {
+    let serve = move || {
         pin(1);
         for turn in 0..u64::from(slices) {
             control.meet(2 * turn + 1, false);
@@ -170,13 +204,12 @@ pub(crate) fn run(
             let after = control.probe(2 * turn + 1, true);
             let distance = Distance::of(before);
             // The first warms up.
-            if turn > 0 && distance == Distance::of(after) {
+            if turn > 0 && distance == Distance::of(after) && value.is_finite() {
                 kept.push(Slice { distance, value });
             }
         }
         kept
     };
-    let leader = getpid();
     match other {
         Other::Thread => std::thread::scope(|scope| {
             let handle = scope.spawn(serve);
@@ -184,25 +217,17 @@ pub(crate) fn run(
             handle.join().expect("no panic");
             kept
         }),
-        // SAFETY: this program has no other thread here.
-        Other::Process => match unsafe { fork() }.expect("forks") {
-            ForkResult::Child => {
-                die_with(leader);
-                serve();
-                // SAFETY: ends the child without the parent's destructors.
-                unsafe { libc::_exit(0) }
-            }
-            ForkResult::Parent { child } => {
-                let kept = drive();
-                let status = waitpid(child, None).expect("reaps");
-                assert_eq!(status, nix::sys::wait::WaitStatus::Exited(child, 0));
-                kept
-            }
-        },
+        Other::Process => {
+            let child = fork_to(serve);
+            let kept = drive();
+            reap(child);
+            kept
+        }
     }
 }
 
-const SLICE: Duration = Duration::from_millis(15);
+/// How long a slice takes.
+pub(crate) const SLICE: Duration = Duration::from_millis(15);
 /// The number of the message that ends a slice.
 pub(crate) const END: u64 = u64::MAX;
 

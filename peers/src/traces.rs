@@ -6,7 +6,6 @@ const PREFIX: &str = "laneway-peers.";
 const PLACES: [&str; 2] = ["/dev/shm", "/tmp"];
 
 /// A name that this process's objects bear.
-#[cfg(feature = "rivals")]
 pub(crate) fn name(kind: &str) -> String {
     format!("{PREFIX}{}.{kind}", std::process::id())
 }

@@ -32,6 +32,39 @@ fn copied(size: usize, slices: u32) -> Vec<Slice> {
     stream(Other::Process, slices, 1, send, receive)
 }
 
+/// Four to four, 8 MiB of messages. Who waits sleeps in a condition.
+#[cfg(has_boost)]
+fn crowded(size: usize, slices: u32) -> Vec<Slice> {
+    use super::numbers;
+    use crate::{
+        crowd::{self, Tally},
+        slices::{Other, fill},
+    };
+    use queue::Queue;
+
+    let queue = Queue::create("boost.crowd", (8 << 20) / size, size);
+    let name = queue.name();
+    let sender = || {
+        let queue = Queue::open(&name);
+        let mut out = vec![0; size];
+        move |from, to| {
+            for number in numbers(from, to) {
+                fill(&mut out, number);
+                queue.send(&out);
+            }
+        }
+    };
+    let receiver = || {
+        let queue = Queue::open(&name);
+        let mut buf = vec![0; size];
+        move |tally: &mut Tally| {
+            let len = queue.receive(&mut buf);
+            tally.read(&buf[..len]);
+        }
+    };
+    crowd::run(Other::Process, slices, 1, sender, receiver)
+}
+
 /// Blocking there and back.
 #[cfg(has_boost)]
 fn pinged(size: usize, slices: u32) -> Vec<Slice> {
@@ -66,6 +99,8 @@ fn copied(_size: usize, _slices: u32) -> Vec<Slice> {
 }
 
 #[cfg(not(has_boost))]
+use copied as crowded;
+#[cfg(not(has_boost))]
 use copied as pinged;
 
 #[cfg(not(has_boost))]
@@ -75,6 +110,7 @@ const MISSING: crate::isolated::NotRun =
 pub(super) fn rows() -> Vec<Row> {
     vec![
         Row::rate("64B boost message_queue", |n| copied(64, n)),
+        Row::rate("4x4 64B boost message_queue", |n| crowded(64, n)),
         Row::rate("64KiB boost message_queue", |n| copied(64 << 10, n)),
         Row::rate("1MiB boost message_queue", |n| copied(1 << 20, n)),
         Row::nanos("rtt 8B boost message_queue", |n| pinged(8, n)),

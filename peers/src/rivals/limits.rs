@@ -1,15 +1,22 @@
 //! What the machine can do at best: the bare cache line, futex, pipe and System V queue.
 
 use std::{
-    hint::spin_loop,
+    fs::{self, File},
+    hint::{black_box, spin_loop},
     io::{Read, Write},
     sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    time::Instant,
 };
+
+use nix::{sys::stat::Mode, unistd::mkfifo};
 
 use super::numbers;
 use crate::{
     Row,
-    slices::{Control, Other, Reader, Slice, fill, round_trip, stream},
+    futex::{self, Tide},
+    nap,
+    slices::{Control, Other, Reader, SLICE, Slice, fill, round_trip, run, shared, stream},
+    traces,
 };
 
 fn cache_line(slices: u32) -> Vec<Slice> {
@@ -39,20 +46,8 @@ fn cache_line(slices: u32) -> Vec<Slice> {
     round_trip(Other::Process, slices, ping, pong)
 }
 
-fn futex(word: &AtomicU32, operation: i32, value: u32) {
-    // SAFETY: a futex on a live word, without a time-out.
-    unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            word.as_ptr(),
-            operation,
-            value,
-            std::ptr::null::<u8>(),
-        )
-    };
-}
-
-fn futex_round_trip(slices: u32) -> Vec<Slice> {
+/// What `wait=park` is measured against.
+pub(super) fn futex_round_trip(slices: u32) -> Vec<Slice> {
     fn word(line: &'static AtomicU64) -> &'static AtomicU32 {
         // SAFETY: the lower half of a live word, only ever used as such.
         unsafe { AtomicU32::from_ptr(line.as_ptr().cast()) }
@@ -64,13 +59,13 @@ fn futex_round_trip(slices: u32) -> Vec<Slice> {
     let ping = |number: u64| {
         turn = turn.wrapping_add(2);
         there.store(turn | u32::from(number == u64::MAX), Ordering::Release);
-        futex(there, libc::FUTEX_WAKE, 1);
+        futex::wake(there, 1);
         loop {
             let now = back.load(Ordering::Acquire);
             if now == turn {
                 break;
             }
-            futex(back, libc::FUTEX_WAIT, now);
+            futex::wait(back, now);
         }
     };
     let pong = move || {
@@ -79,18 +74,35 @@ fn futex_round_trip(slices: u32) -> Vec<Slice> {
             if word & !1 != seen {
                 break word;
             }
-            futex(there, libc::FUTEX_WAIT, word);
+            futex::wait(there, word);
         };
         seen = word & !1;
         back.store(seen, Ordering::Release);
-        futex(back, libc::FUTEX_WAKE, 1);
+        futex::wake(back, 1);
         if word & 1 == 1 { u64::MAX } else { 0 }
     };
-    round_trip(Other::Process, slices, ping, pong)
+    nap::round_trip(slices, ping, pong)
 }
 
 fn bare_pipe(slices: u32) -> Vec<Slice> {
-    let (mut rx, mut tx) = std::io::pipe().expect("a pipe");
+    let (rx, tx) = std::io::pipe().expect("a pipe");
+    written(rx, tx, slices)
+}
+
+fn bare_fifo(slices: u32) -> Vec<Slice> {
+    let path = format!("/tmp/{}", traces::name("fifo"));
+    mkfifo(path.as_str(), Mode::S_IRUSR | Mode::S_IWUSR).expect("a FIFO");
+    // Does not wait for another, and keeps the two that follow from waiting.
+    let both = File::options().read(true).write(true).open(&path);
+    let rx = File::open(&path).expect("opens");
+    let tx = File::options().write(true).open(&path).expect("opens");
+    drop(both.expect("opens"));
+    fs::remove_file(&path).expect("removes");
+    written(rx, tx, slices)
+}
+
+/// One write and one read a message.
+fn written(mut rx: impl Read + Send, mut tx: impl Write, slices: u32) -> Vec<Slice> {
     let mut out = [0; 64];
     let mut buf = [0; 64];
     let receive = move |reader: &mut Reader| {
@@ -161,6 +173,33 @@ fn bare_sysv(slices: u32) -> Vec<Slice> {
     kept
 }
 
+/// One copy of each message into 8 MiB, in turn, as a sender's into a ring. The other side sleeps.
+fn memcpy(size: usize, slices: u32) -> Vec<Slice> {
+    let out = vec![7_u8; size];
+    let mut ring = vec![0_u8; 8 << 20];
+    // SAFETY: zeroed it is valid.
+    let over: &'static Tide = unsafe { shared() };
+    run(
+        Other::Process,
+        slices,
+        |_, _| {
+            let start = Instant::now();
+            let mut copied = 0_u64;
+            while start.elapsed() < SLICE {
+                for place in ring.chunks_exact_mut(size) {
+                    place.copy_from_slice(black_box(&out));
+                    black_box(place);
+                    copied += 1;
+                }
+            }
+            let rate = copied as f64 / start.elapsed().as_secs_f64() / 1e6;
+            over.rise();
+            rate
+        },
+        |_, turn| over.reach(u32::try_from(turn + 1).expect("few")),
+    )
+}
+
 pub(super) fn rows() -> Vec<Row> {
     let row = |name, unit, run: fn(u32) -> Vec<Slice>| Row {
         name,
@@ -169,9 +208,11 @@ pub(super) fn rows() -> Vec<Row> {
     };
     vec![
         row("rtt bare cache line", "ns", cache_line),
-        row("rtt bare futex", "ns", futex_round_trip),
         row("rtt bare pipe", "ns", pipe_round_trip),
         row("64B bare pipe", "M/s", bare_pipe),
+        row("64B bare fifo", "M/s", bare_fifo),
         row("64B bare sysv", "M/s", bare_sysv),
+        row("64KiB bare memcpy", "M/s", |n| memcpy(64 << 10, n)),
+        row("1MiB bare memcpy", "M/s", |n| memcpy(1 << 20, n)),
     ]
 }

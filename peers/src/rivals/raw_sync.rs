@@ -6,6 +6,7 @@ use shared_memory::{Shmem, ShmemConf};
 use super::{lazy::Lazy, numbers};
 use crate::{
     Row,
+    crowd::{self, Tally},
     slices::{Other, Reader, Slice, fill, round_trip, stream},
     traces,
 };
@@ -117,6 +118,35 @@ fn copied(slices: u32) -> Vec<Slice> {
     stream(Other::Process, slices, 1, send, receive)
 }
 
+/// Four to four. Who finds it full or empty gives up the core: eight on two would wait for those who spin.
+fn crowded(slices: u32) -> Vec<Slice> {
+    let ring = Ring::create("raw_sync.crowd");
+    let name = ring.name();
+    let sender = || {
+        let ring = Ring::open(&name);
+        let mut out = [0; SLOT];
+        move |from, to| {
+            for number in numbers(from, to) {
+                fill(&mut out, number);
+                while !ring.push(&out) {
+                    std::thread::yield_now();
+                }
+            }
+        }
+    };
+    let receiver = || {
+        let ring = Ring::open(&name);
+        let mut buf = [0; SLOT];
+        move |tally: &mut Tally| {
+            while !ring.pop(&mut buf) {
+                std::thread::yield_now();
+            }
+            tally.read(&buf);
+        }
+    };
+    crowd::run(Other::Process, slices, 1, sender, receiver)
+}
+
 fn pinged(slices: u32) -> Vec<Slice> {
     let there = Ring::create("raw_sync.there");
     let back = Ring::create("raw_sync.back");
@@ -143,6 +173,7 @@ fn pinged(slices: u32) -> Vec<Slice> {
 pub(super) fn rows() -> Vec<Row> {
     vec![
         Row::rate("64B raw_sync + shared_memory", copied),
+        Row::rate("4x4 64B raw_sync + shared_memory", crowded),
         Row::nanos("rtt 64B raw_sync + shared_memory", pinged),
     ]
 }

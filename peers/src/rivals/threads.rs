@@ -3,6 +3,7 @@
 use super::numbers;
 use crate::{
     Row,
+    crowd::{self, Tally},
     slices::{Other, Reader, fill, stream},
 };
 
@@ -40,6 +41,24 @@ pub(super) fn rows() -> Vec<Row> {
         };
         stream(Other::Thread, slices, 1, send, receive)
     };
+    let crowded = |slices| {
+        let (tx, rx) = crossbeam_channel::bounded::<[u8; 64]>((8 << 20) / 64);
+        let sender = || {
+            let tx = tx.clone();
+            move |from, to| {
+                for number in numbers(from, to) {
+                    let mut message = [0; 64];
+                    fill(&mut message, number);
+                    tx.send(message).expect("sends");
+                }
+            }
+        };
+        let receiver = || {
+            let rx = rx.clone();
+            move |tally: &mut Tally| tally.read(&rx.recv().expect("receives"))
+        };
+        crowd::run(Other::Thread, slices, 1, sender, receiver)
+    };
     vec![
         Row {
             name: "64B rtrb (threads)",
@@ -50,6 +69,12 @@ pub(super) fn rows() -> Vec<Row> {
             name: "64B crossbeam-channel (threads)",
             unit: "M/s",
             run: Box::new(crossbeam),
+        },
+        // Who waits spins and yields a few times, then sleeps.
+        Row {
+            name: "4x4 64B crossbeam-channel (threads)",
+            unit: "M/s",
+            run: Box::new(crowded),
         },
     ]
 }
