@@ -1,5 +1,6 @@
 //! The clock that all processes of a machine share.
 
+#[cfg(feature = "measure")]
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};

@@ -139,6 +139,20 @@ pub(crate) struct Taken {
 /// How long to hold off, in pauses of the processor, before looking at what is being written.
 const PAUSES: u32 = 64;
 
+/// Makes way for whoever was faster, longer each time: who gets a run of places in a row moves its cache lines once.
+#[derive(Debug, Default)]
+struct Backoff(u32);
+
+impl Backoff {
+    #[cold]
+    fn pause(&mut self) {
+        for _ in 0..1_u32 << self.0 {
+            std::hint::spin_loop();
+        }
+        self.0 = (self.0 + 1).min(6);
+    }
+}
+
 /// A consumer's knowledge of how far producers have come, so that it does not touch what they are writing before it must: the
 /// same as in the ring for one producer and one consumer.
 #[derive(Debug, Default)]
@@ -188,9 +202,9 @@ impl Pace {
 /// The ring, as everybody sees it. Positions count slots from the ring's birth.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ring<'a> {
-    /// Everything before it is claimed.
+    /// Everything before it is claimed. A hint: there may be more.
     pub(crate) tail: &'a AtomicU64,
-    /// Everything before it is taken.
+    /// Everything before it is taken. A hint: there may be more.
     pub(crate) head: &'a AtomicU64,
     /// Everything before it is free for the next lap.
     pub(crate) freed: &'a AtomicU64,
@@ -250,13 +264,27 @@ impl<'a> Ring<'a> {
         Ok(true)
     }
 
-    /// Moves a cursor over a record, for whoever was to do it.
+    /// Moves a cursor from `place` to `behind`, for whoever was to do it. Two that do it at once may move it back: it is a
+    /// hint, from which everybody walks on. A plain store, since nobody has to wait for it.
     #[inline]
-    fn pass(cursor: &AtomicU64, place: u64, slots: u64) {
-        let behind = place.wrapping_add(slots);
-        // If it fails, somebody else did it.
-        // ORDERING: AcqRel; pairs with the Acquire loads of the cursors.
-        let _ = cursor.compare_exchange(place, behind, Ordering::AcqRel, Ordering::Relaxed);
+    fn pass(cursor: &AtomicU64, place: u64, behind: u64) {
+        // ORDERING: Relaxed; only whether it is still as it was.
+        if cursor.load(Ordering::Relaxed) == place {
+            // ORDERING: Release; pairs with the Acquire loads of the cursors.
+            cursor.store(behind, Ordering::Release);
+        }
+    }
+
+    /// Moves a cursor that was left more than a lap behind to where the living records start; `false` if it is not behind.
+    #[cold]
+    fn catch_up(&self, cursor: &AtomicU64, place: u64) -> bool {
+        // ORDERING: Acquire; pairs with the AcqRel in `reclaim`.
+        let freed = self.freed.load(Ordering::Acquire);
+        let behind = freed.wrapping_sub(place).cast_signed() > 0;
+        if behind {
+            Self::pass(cursor, place, freed);
+        }
+        behind
     }
 
     /// Stamps the words inside a record, before it can become READY or DONE.
@@ -275,6 +303,7 @@ impl<'a> Ring<'a> {
     #[inline]
     pub(crate) fn push(&self, me: u16, message: &[u8]) -> Result<(), Stuck> {
         let wanted = slots(message.len());
+        let mut backoff = Backoff::default();
         for _ in 0..ATTEMPTS {
             // ORDERING: Acquire; pairs with `pass`.
             let place = self.tail.load(Ordering::Acquire);
@@ -290,13 +319,14 @@ impl<'a> Ring<'a> {
             let lap = self.lap(place);
             let age = lap.wrapping_sub(state.lap()) & LAP_MASK;
             if age == 0 && state.0 != 0 {
-                Self::pass(self.tail, place, state.slots());
+                Self::pass(self.tail, place, place.wrapping_add(state.slots()));
                 continue;
             }
             if age > LAP_MASK / 2 {
-                // Of a later lap: it was long ago that we read the tail.
+                // Of a later lap: it was long ago that somebody stored this tail, or that we read it.
                 // ORDERING: Acquire; as above.
-                if self.tail.load(Ordering::Acquire) == place {
+                let here = self.tail.load(Ordering::Acquire) == place;
+                if here && !self.catch_up(self.tail, place) {
                     return Err(Stuck::Corrupt);
                 }
                 continue;
@@ -307,9 +337,10 @@ impl<'a> Ring<'a> {
             };
             let claim = State::new(lap, Phase::CLAIMED, me, len);
             if !self.change(place, state, claim)? {
+                backoff.pause();
                 continue;
             }
-            Self::pass(self.tail, place, size);
+            Self::pass(self.tail, place, place.wrapping_add(size));
             self.stamp(place, claim)?;
             if skip {
                 self.settle(place, claim, claim.in_phase(Phase::DONE, NOBODY))?;
@@ -345,11 +376,6 @@ impl<'a> Ring<'a> {
         for _ in 0..self.count() {
             match self.state(freed)? {
                 Some(state) if state.phase() == Phase::DONE => {
-                    // The head comes first, or it would wait for a lap that is over.
-                    // ORDERING: Acquire; as in `take`.
-                    if self.head.load(Ordering::Acquire) == freed {
-                        Self::pass(self.head, freed, state.slots());
-                    }
                     freed = freed.wrapping_add(state.slots());
                 }
                 _ => break,
@@ -371,6 +397,7 @@ impl<'a> Ring<'a> {
     /// Takes the next message as `me`, at this pace.
     #[inline]
     pub(crate) fn take(&self, me: u16, pace: &mut Pace) -> Result<Taken, Stuck> {
+        let mut backoff = Backoff::default();
         for _ in 0..ATTEMPTS {
             // ORDERING: Acquire; pairs with `pass`.
             let place = self.head.load(Ordering::Acquire);
@@ -379,8 +406,9 @@ impl<'a> Ring<'a> {
                 pace.hold_off();
             }
             let Some(state) = self.state(place)? else {
-                // ORDERING: Acquire; as above. It moved since: then the state was of a lap that is over.
-                if self.head.load(Ordering::Acquire) != place {
+                // ORDERING: Acquire; as above. It moved since, or is behind: then the state was of a later lap.
+                let moved = self.head.load(Ordering::Acquire) != place;
+                if moved || self.catch_up(self.head, place) {
                     continue;
                 }
                 pace.missed();
@@ -394,7 +422,7 @@ impl<'a> Ring<'a> {
                 Phase::READY => {
                     let taken = state.in_phase(Phase::TAKEN, me);
                     if self.change(place, state, taken)? {
-                        Self::pass(self.head, place, state.slots());
+                        Self::pass(self.head, place, place.wrapping_add(state.slots()));
                         if !known {
                             pace.found(self.tail, place);
                         }
@@ -403,8 +431,11 @@ impl<'a> Ring<'a> {
                             state: taken,
                         });
                     }
+                    backoff.pause();
                 }
-                Phase::TAKEN | Phase::DONE => Self::pass(self.head, place, state.slots()),
+                Phase::TAKEN | Phase::DONE => {
+                    Self::pass(self.head, place, place.wrapping_add(state.slots()));
+                }
                 _ => return Err(Stuck::Corrupt),
             }
         }
@@ -485,20 +516,31 @@ impl<'a> Ring<'a> {
         if !self.change(place, claim, ours)? {
             return Ok(());
         }
-        Self::pass(self.tail, place, claim.slots());
+        Self::pass(self.tail, place, place.wrapping_add(claim.slots()));
         self.stamp(place, ours)?;
         self.change(place, ours, ours.in_phase(Phase::DONE, NOBODY))?;
         Ok(())
     }
 
-    /// How many slots are between head and tail.
+    /// How many slots hold what nobody has taken.
     pub(crate) fn used(&self) -> u64 {
-        // ORDERING: Relaxed, twice; a snapshot for people.
-        let head = self.head.load(Ordering::Relaxed);
-        let tail = self.tail.load(Ordering::Relaxed);
-        let used = tail.wrapping_sub(head);
-        // The two were not read at the same moment.
-        if used > self.count() { 0 } else { used }
+        // ORDERING: Acquire, twice; as in `catch_up` and `take`.
+        let freed = self.freed.load(Ordering::Acquire);
+        let head = self.head.load(Ordering::Acquire);
+        let ahead = head.wrapping_sub(freed) <= self.count();
+        let mut place = if ahead { head } else { freed };
+        let mut used = 0;
+        for _ in 0..self.count() {
+            let Ok(Some(state)) = self.state(place) else {
+                break;
+            };
+            match state.phase() {
+                Phase::CLAIMED | Phase::READY => used += state.slots(),
+                _ => {}
+            }
+            place = place.wrapping_add(state.slots());
+        }
+        used.min(self.count())
     }
 }
 
