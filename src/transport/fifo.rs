@@ -24,6 +24,7 @@ use crate::{
     presence::{self, Gate, Topic},
     transport::family::{
         fifo_name::{FifoName, OURS},
+        frame::Pledged,
         path,
         pipe_options::{self, PipeMode},
         stream::{Ends, StreamReceiver, StreamSender},
@@ -289,7 +290,8 @@ impl Channel for Fifo {
     }
 
     fn sender(&self) -> Result<StreamSender, OpenError> {
-        StreamSender::new(self.open(End::Sender)?, self.address(), self.mode)
+        let ends = self.open(End::Sender)?;
+        StreamSender::new(ends, self.address(), self.mode, Pledged::UNKNOWN)
     }
 
     fn receiver(&self) -> Result<StreamReceiver, OpenError> {
@@ -297,7 +299,8 @@ impl Channel for Fifo {
     }
 
     fn adopt_sender(&self, handoff: Handoff) -> Result<StreamSender, OpenError> {
-        StreamSender::new(self.adopt(handoff, End::Sender)?, self.address(), self.mode)
+        let ends = self.adopt(handoff, End::Sender)?;
+        StreamSender::new(ends, self.address(), self.mode, Pledged::UNKNOWN)
     }
 
     fn adopt_receiver(&self, handoff: Handoff) -> Result<StreamReceiver, OpenError> {

@@ -8,6 +8,7 @@ use crate::{
     Address, AddressError, AddressProblem, Capabilities, Channel, End, Handoff, Key, OpenError,
     OpenErrorKind, Transport, presence,
     transport::family::{
+        frame::Pledged,
         pipe_options::{self, PipeMode},
         stream::{Ends, StreamReceiver, StreamSender},
     },
@@ -122,7 +123,7 @@ impl Channel for Pipe {
         presence::join(&writer, End::Sender).map_err(os)?;
         presence::join(&reader, End::Receiver).map_err(os)?;
         Ok((
-            StreamSender::new(ends(writer), self.address(), self.mode)?,
+            StreamSender::new(ends(writer), self.address(), self.mode, Pledged::NOTHING)?,
             StreamReceiver::new(ends(reader), self.address(), self.mode)?,
         ))
     }
@@ -137,7 +138,7 @@ impl Channel for Pipe {
 
     fn adopt_sender(&self, handoff: Handoff) -> Result<StreamSender, OpenError> {
         let ends = self.adopt(handoff, End::Sender)?;
-        StreamSender::new(ends, self.address(), self.mode)
+        StreamSender::new(ends, self.address(), self.mode, Pledged::UNKNOWN)
     }
 
     fn adopt_receiver(&self, handoff: Handoff) -> Result<StreamReceiver, OpenError> {

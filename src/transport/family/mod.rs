@@ -1,6 +1,7 @@
 //! Bodies that several transports share.
 
 pub(crate) mod fifo_name;
+pub(crate) mod frame;
 pub(crate) mod member;
 pub(crate) mod path;
 pub(crate) mod pipe_options;

@@ -1,13 +1,7 @@
-//! The two ends of a kernel pipe, named or not, as a sequence of frames.
+//! The two ends of a kernel pipe, named or not, as a sequence of frames; see [`frame`](super::frame).
 //!
-//! ```text
-//!   stream:  | len u32 | message | !len u32, if the frame is longer than PIPE_BUF |
-//!   packet:  | len u32 | message |                        one write, one packet
-//! ```
-//!
-//! Up to PIPE_BUF a write is atomic, so a sender that dies has sent the frame or has not. A longer
-//! frame may be cut; at the end of the stream the stump was never sent. If another sender of a FIFO came before
-//! the end was seen, the trailer tells, and the receiver gets [`RecvError::Corrupt`].
+//! At the end of the stream the stump of a long frame was never sent: its sender died. If another sender of a FIFO came
+//! before the end was seen, the trailer tells, and the receiver gets [`RecvError::Corrupt`].
 
 use std::{
     io::{self, ErrorKind, IoSlice},
@@ -23,16 +17,17 @@ use nix::{
 use crate::{
     Address, Deadline, Depth, End, Endpoint, Fingerprint, Handoff, Limits, OpenError, Receiver,
     RecvError, SendError, Sender, presence,
-    sys::fd::{self, Block},
+    sys::fd::{self, Block, Sigpipe},
     transport::family::{
         fifo_name::FifoName,
+        frame::{self, Head, Pledge, Pledged},
         member::agree,
-        pipe_options::{self, HEADER, PIPE_BUF, PipeMode, TRAILER},
+        pipe_options::{self, HEADER, PIPE_BUF, PipeMode},
         scratch::{Scratch, reserve_in_scratch},
     },
 };
 
-/// What a receiver reads at once, and what a batch writes at once, at most.
+/// What a receiver has room for from the start.
 const CHUNK: usize = 64 << 10;
 /// How long to sleep before looking again where the kernel has nothing to wake us with.
 const NAP: Duration = Duration::from_millis(2);
@@ -52,6 +47,7 @@ pub(crate) struct Ends {
 }
 
 impl Ends {
+    #[inline]
     fn read(&self, buf: &mut [u8], block: Block) -> io::Result<usize> {
         match (block, &self.trying) {
             (Block::No, Some(trying)) => fd::read(trying.as_fd(), buf, Block::Yes),
@@ -59,10 +55,11 @@ impl Ends {
         }
     }
 
-    fn write(&self, parts: &[IoSlice<'_>], block: Block) -> io::Result<usize> {
+    #[inline]
+    fn write(&self, parts: &[IoSlice<'_>], block: Block, sigpipe: Sigpipe) -> io::Result<usize> {
         match (block, &self.trying) {
-            (Block::No, Some(trying)) => fd::write(trying.as_fd(), parts, Block::Yes),
-            _ => fd::write(self.fd.as_fd(), parts, block),
+            (Block::No, Some(trying)) => fd::write(trying.as_fd(), parts, Block::Yes, sigpipe),
+            _ => fd::write(self.fd.as_fd(), parts, block, sigpipe),
         }
     }
 
@@ -148,10 +145,17 @@ pub struct StreamSender {
     max_message: usize,
     scratch: Scratch,
     batch: Vec<u8>,
+    pledged: Pledged,
+    sigpipe: Sigpipe,
 }
 
 impl StreamSender {
-    pub(crate) fn new(ends: Ends, address: Address, mode: PipeMode) -> Result<Self, OpenError> {
+    pub(crate) fn new(
+        ends: Ends,
+        address: Address,
+        mode: PipeMode,
+        pledged: Pledged,
+    ) -> Result<Self, OpenError> {
         let limits =
             pipe_options::limits(&ends.fd, mode).map_err(|e| OpenError::os(address.clone(), e))?;
         Ok(Self {
@@ -162,6 +166,8 @@ impl StreamSender {
             max_message: limits.max_message,
             scratch: Scratch::new(),
             batch: Vec::with_capacity(PIPE_BUF),
+            pledged,
+            sigpipe: Sigpipe::now(),
         })
     }
 
@@ -181,7 +187,7 @@ impl StreamSender {
                 Block::No
             };
             if block == Block::Yes || self.fits(total).map_err(SendError::Io)? {
-                match self.ends.write(parts, block) {
+                match self.ends.write(parts, block, self.sigpipe) {
                     Ok(written) if written == total => return Ok(()),
                     Ok(written) => return self.finish(parts, written),
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
@@ -219,13 +225,52 @@ impl StreamSender {
         }
     }
 
-    /// Writes the frames in `batch`.
+    /// Writes the frames in `batch`, after which `pledged` is pledged.
     #[inline]
-    fn write_batch(&mut self, deadline: Deadline) -> Result<(), SendError> {
+    fn write_batch(&mut self, pledged: Pledged, deadline: Deadline) -> Result<(), SendError> {
         let batch = std::mem::take(&mut self.batch);
         let written = self.write(&[IoSlice::new(&batch)], batch.len(), deadline);
         self.batch = batch;
+        if written.is_ok() {
+            self.pledged = pledged;
+        }
         written
+    }
+
+    /// Writes a message that one atomic write cannot hold.
+    fn write_long(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
+        let (before, behind, trailing) = frame::around_long(message);
+        let parts = [
+            IoSlice::new(&before),
+            IoSlice::new(message),
+            IoSlice::new(behind.get(..trailing).unwrap_or_default()),
+        ];
+        self.write(&parts, HEADER + message.len() + trailing, deadline)?;
+        self.pledged.settle();
+        Ok(())
+    }
+
+    /// Puts the first of `messages` into `batch`, as many as one atomic write holds, and tells how many those are and what is
+    /// pledged once they are written.
+    fn gather(&mut self, messages: &[&[u8]]) -> (usize, Pledged) {
+        let mut pledged = self.pledged;
+        let mut gathered = 0;
+        let mut alike = true;
+        let mut size = None;
+        self.batch.clear();
+        for message in messages {
+            let total = pledged.total(message.len());
+            if self.batch.len() + total > PIPE_BUF || message.len() > self.max_message {
+                break;
+            }
+            alike &= total == HEADER + message.len() && *size.get_or_insert(total) == total;
+            pledged.put(&mut self.batch, message);
+            gathered += 1;
+        }
+        if gathered > 1 && alike {
+            pledged.put_run(&mut self.batch, gathered);
+        }
+        (gathered, pledged)
     }
 
     /// A frame that has begun is finished, or the receiver is gone.
@@ -237,7 +282,8 @@ impl StreamSender {
             written -= skip;
             let mut rest = part.get(skip..).unwrap_or_default();
             while !rest.is_empty() {
-                match self.ends.write(&[IoSlice::new(rest)], Block::Yes) {
+                let part = [IoSlice::new(rest)];
+                match self.ends.write(&part, Block::Yes, self.sigpipe) {
                     Ok(more) => rest = rest.get(more..).unwrap_or_default(),
                     Err(error) if error.kind() == ErrorKind::BrokenPipe => {
                         return Err(SendError::Disconnected);
@@ -315,18 +361,6 @@ impl Endpoint for StreamSender {
     }
 }
 
-/// The four bytes in front of a message, and those behind it if there are any.
-fn frame(message: &[u8]) -> ([u8; HEADER], [u8; TRAILER], usize) {
-    // No pipe holds 4 GiB, and longer messages were refused.
-    let len = u32::try_from(message.len()).unwrap_or(u32::MAX);
-    let trailer = if HEADER + message.len() > PIPE_BUF {
-        TRAILER
-    } else {
-        0
-    };
-    (len.to_le_bytes(), (!len).to_le_bytes(), trailer)
-}
-
 impl Sender for StreamSender {
     reserve_in_scratch!();
 
@@ -337,55 +371,38 @@ impl Sender for StreamSender {
                 max: self.max_message,
             });
         }
-        let (header, trailer, trailing) = frame(message);
-        if trailing == 0 {
-            // One copy here costs less than a second part there.
-            self.batch.clear();
-            self.batch.extend_from_slice(&header);
-            self.batch.extend_from_slice(message);
-            return self.write_batch(deadline);
+        if HEADER + message.len() > PIPE_BUF {
+            return self.write_long(message, deadline);
         }
-        let parts = [
-            IoSlice::new(&header),
-            IoSlice::new(message),
-            IoSlice::new(trailer.get(..trailing).unwrap_or_default()),
-        ];
-        self.write(&parts, HEADER + message.len() + trailing, deadline)
+        // One copy here costs less than a second part there.
+        let mut pledged = self.pledged;
+        self.batch.clear();
+        match self.mode {
+            PipeMode::Stream => pledged.put(&mut self.batch, message),
+            PipeMode::Packet => frame::put_packet(&mut self.batch, message),
+        }
+        self.write_batch(pledged, deadline)
     }
 
-    /// Small messages share writes: as many as the atomic size holds, or all of them if the call may wait for ever.
+    /// Small messages share writes, as many as the atomic size holds.
     fn send_batch_by(
         &mut self,
         messages: &[&[u8]],
         deadline: Deadline,
     ) -> Result<usize, SendError> {
-        let most = match (self.mode, deadline) {
-            (PipeMode::Packet, _) => 0,
-            (PipeMode::Stream, Deadline::NEVER) => CHUNK,
-            (PipeMode::Stream, _) => PIPE_BUF,
-        };
         let mut sent = 0;
-        while let Some(first) = messages.get(sent) {
-            self.batch.clear();
-            let mut gathered = 0;
-            for message in messages.iter().skip(sent) {
-                let (header, _, trailing) = frame(message);
-                let long = self.batch.len() + HEADER + message.len() > most;
-                if trailing > 0 || long || message.len() > self.max_message {
-                    break;
-                }
-                self.batch.extend_from_slice(&header);
-                self.batch.extend_from_slice(message);
-                gathered += 1;
-            }
-            let result = if gathered < 2 {
-                gathered = 1;
-                self.send_by(first, deadline)
+        while let Some((first, _)) = messages.get(sent..).and_then(<[_]>::split_first) {
+            let (gathered, pledged) = match self.mode {
+                PipeMode::Stream => self.gather(messages.get(sent..).unwrap_or_default()),
+                PipeMode::Packet => (0, self.pledged),
+            };
+            let result = if gathered > 0 {
+                self.write_batch(pledged, deadline)
             } else {
-                self.write_batch(deadline)
+                self.send_by(first, deadline)
             };
             match result {
-                Ok(()) => sent += gathered,
+                Ok(()) => sent += gathered.max(1),
                 Err(error) if sent == 0 => return Err(error),
                 Err(_) => return Ok(sent),
             }
@@ -406,8 +423,29 @@ pub struct StreamReceiver {
     /// What of `buffer` has been read and not finished.
     start: usize,
     end: usize,
+    /// What the last frame told of the next ones.
+    pledge: Pledge,
     /// Where the peeked message is.
-    peeked: Option<(usize, usize)>,
+    peeked: Option<Place>,
+}
+
+/// A message in the buffer.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    start: usize,
+    end: usize,
+    /// Where its frame ends.
+    next: usize,
+}
+
+/// What a receiver knows about the first frame.
+enum First {
+    /// It is in the buffer.
+    Whole(Place),
+    /// Only its head is.
+    Cut(Head),
+    /// Not even that.
+    Unknown,
 }
 
 impl StreamReceiver {
@@ -427,39 +465,48 @@ impl StreamReceiver {
             buffer: vec![0; room],
             start: 0,
             end: 0,
+            pledge: Pledge::default(),
             peeked: None,
         })
     }
 
-    /// The first message in the buffer as its place, or how many bytes are needed to see it whole.
+    fn unread(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    fn message(&self, place: Place) -> &[u8] {
+        self.buffer.get(place.start..place.end).unwrap_or_default()
+    }
+
+    /// The first frame in the buffer.
     #[inline]
-    fn parse(&mut self) -> Result<Result<(usize, usize), usize>, RecvError> {
+    fn parse(&mut self) -> Result<First, RecvError> {
         if let Some(place) = self.peeked {
-            return Ok(Ok(place));
+            return Ok(First::Whole(place));
         }
-        let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
-        let Some(header) = unread.first_chunk::<HEADER>() else {
-            return Ok(Err(HEADER));
+        let Some(bytes) = self.unread().first_chunk() else {
+            return Ok(First::Unknown);
         };
-        let word = u32::from_le_bytes(*header);
-        let len = usize::try_from(word).map_err(|_| RecvError::Corrupt)?;
-        let trailing = if len > PIPE_BUF - HEADER { TRAILER } else { 0 };
-        if len > self.max_message && !self.has_grown(len) {
+        let head = Head::read(*bytes, self.mode).ok_or(RecvError::Corrupt)?;
+        if head.len > self.max_message && !self.has_grown(head.len) {
             return Err(RecvError::Corrupt);
         }
-        let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
-        let total = HEADER + len + trailing;
-        if unread.len() < total {
-            return Ok(Err(total));
-        }
-        if trailing > 0 && unread.get(HEADER + len..total) != Some(&(!word).to_le_bytes()) {
+        let unread = self.unread();
+        let Some(frame) = unread.get(..head.total) else {
+            return Ok(First::Cut(head));
+        };
+        let behind = frame.get(HEADER + head.len..).unwrap_or_default();
+        let is_packet = self.mode == PipeMode::Packet;
+        if !head.is_closed_by(behind) || is_packet && unread.len() != head.total {
             return Err(RecvError::Corrupt);
         }
-        if self.mode == PipeMode::Packet && unread.len() != total {
-            return Err(RecvError::Corrupt);
-        }
+        self.pledge = head.pledge;
         let start = self.start + HEADER;
-        Ok(Ok((start, start + len)))
+        Ok(First::Whole(Place {
+            start,
+            end: start + head.len,
+            next: self.start + head.total,
+        }))
     }
 
     /// Whether the pipe holds such a message by now: its sender may have enlarged it since we opened.
@@ -474,23 +521,43 @@ impl StreamReceiver {
 
     /// Reads until the first message is in the buffer, and takes no more from the kernel than can belong to `wanted`
     /// messages: what is not asked for stays for the next receiver, if this one closes.
-    fn fetch(&mut self, deadline: Deadline, wanted: usize) -> Result<(usize, usize), RecvError> {
+    #[inline]
+    fn fetch(&mut self, deadline: Deadline, wanted: usize) -> Result<Place, RecvError> {
         loop {
-            let needed = match self.parse()? {
-                Ok(place) => {
+            let (first, all) = match self.parse()? {
+                First::Whole(place) => {
                     self.peeked = Some(place);
                     return Ok(place);
                 }
-                Err(needed) => needed,
+                First::Cut(head) => {
+                    let others = head.pledge.least(wanted - 1);
+                    (head.total, head.total.saturating_add(others))
+                }
+                First::Unknown => (HEADER, self.pledge.least(wanted)),
             };
-            if self.mode == PipeMode::Packet && self.start != self.end {
+            let there = self.end - self.start;
+            if self.mode == PipeMode::Packet && there > 0 {
                 // A packet holds its whole frame.
                 return Err(RecvError::Corrupt);
             }
-            let first = needed - (self.end - self.start);
-            let others = (wanted - 1).saturating_mul(HEADER);
-            self.make_room(needed);
-            self.fill(deadline, first.saturating_add(others))?;
+            self.make_room(first);
+            self.fill(deadline, all - there)?;
+        }
+    }
+
+    /// What is left of a frame at the end of the stream: of a long one whose sender died, which was never sent, or what
+    /// no sender writes. Either is dropped.
+    #[cold]
+    fn end_of_stream(&mut self) -> RecvError {
+        let head = self.unread().first_chunk();
+        let head = head.and_then(|bytes| Head::read(*bytes, self.mode));
+        let is_ours = self.start == self.end || head.is_some_and(|head| !head.is_short());
+        (self.start, self.end) = (0, 0);
+        self.pledge = Pledge::default();
+        if is_ours {
+            RecvError::Disconnected
+        } else {
+            RecvError::Corrupt
         }
     }
 
@@ -541,9 +608,7 @@ impl StreamReceiver {
                 continue;
             }
             if ready.contains(PollFlags::POLLHUP) {
-                // The stump of a frame whose sender died was never sent.
-                (self.start, self.end) = (0, 0);
-                return Err(RecvError::Disconnected);
+                return Err(self.end_of_stream());
             }
             if deadline.has_passed() {
                 return Err(RecvError::Empty);
@@ -587,27 +652,21 @@ impl Endpoint for StreamReceiver {
 impl Receiver for StreamReceiver {
     #[inline]
     fn peek(&mut self, deadline: Deadline) -> Result<&[u8], RecvError> {
-        let (start, end) = match self.peeked {
+        let place = match self.peeked {
             Some(place) => place,
             None => self.fetch(deadline, 1)?,
         };
-        Ok(self.buffer.get(start..end).unwrap_or_default())
+        Ok(self.message(place))
     }
 
     fn peeked(&self) -> &[u8] {
-        let (start, end) = self.peeked.unwrap_or((0, 0));
-        self.buffer.get(start..end).unwrap_or_default()
+        self.message(self.peeked.unwrap_or_default())
     }
 
     #[inline]
     fn consume(&mut self) {
-        if let Some((start, end)) = self.peeked.take() {
-            let trailing = if end - start > PIPE_BUF - HEADER {
-                TRAILER
-            } else {
-                0
-            };
-            self.start = end + trailing;
+        if let Some(place) = self.peeked.take() {
+            self.start = place.next;
         }
     }
 
@@ -627,7 +686,7 @@ impl Receiver for StreamReceiver {
                 Deadline::NOW
             };
             match self.fetch(deadline, max - drained) {
-                Ok((start, end)) => each(self.buffer.get(start..end).unwrap_or_default()),
+                Ok(place) => each(self.message(place)),
                 Err(error) if drained == 0 => return Err(error),
                 Err(_) => break,
             }
