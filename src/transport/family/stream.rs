@@ -90,7 +90,10 @@ impl Ends {
         let flags = OFlag::from_bits_retain(fcntl(&self.fd, FcntlArg::F_GETFL)?);
         match presence::reopen(&self.fd, access) {
             Ok(again) => {
-                fcntl(&again, FcntlArg::F_SETFL(flags & OFlag::O_DIRECT))?;
+                fcntl(
+                    &again,
+                    FcntlArg::F_SETFL(flags & (OFlag::O_DIRECT | OFlag::O_NOATIME)),
+                )?;
                 presence::join(&again, end)?;
                 Ok(again)
             }
@@ -172,22 +175,46 @@ impl StreamSender {
     }
 
     /// Writes `total` bytes, all or nothing.
+    #[inline]
     fn write(
         &mut self,
         parts: &[IoSlice<'_>],
         total: usize,
         deadline: Deadline,
     ) -> Result<(), SendError> {
+        let may_sleep = deadline == Deadline::NEVER && self.ends.keeper.is_none();
+        let first = may_sleep.then(|| self.ends.write(parts, Block::Yes, self.sigpipe));
+        match first {
+            Some(Ok(written)) if written == total => Ok(()),
+            first => self.write_on(parts, total, deadline, first),
+        }
+    }
+
+    /// The same, after a first try if it could sleep.
+    #[inline(never)]
+    fn write_on(
+        &mut self,
+        parts: &[IoSlice<'_>],
+        total: usize,
+        deadline: Deadline,
+        first: Option<io::Result<usize>>,
+    ) -> Result<(), SendError> {
         let mut nap = Duration::from_micros(50);
+        let mut tried = first;
         loop {
-            self.meet().map_err(SendError::Io)?;
-            let block = if deadline == Deadline::NEVER && self.ends.keeper.is_none() {
-                Block::Yes
-            } else {
-                Block::No
-            };
-            if block == Block::Yes || self.fits(total).map_err(SendError::Io)? {
-                match self.ends.write(parts, block, self.sigpipe) {
+            if tried.is_none() {
+                self.meet().map_err(SendError::Io)?;
+                let block = if deadline == Deadline::NEVER && self.ends.keeper.is_none() {
+                    Block::Yes
+                } else {
+                    Block::No
+                };
+                if block == Block::Yes || self.fits(total).map_err(SendError::Io)? {
+                    tried = Some(self.ends.write(parts, block, self.sigpipe));
+                }
+            }
+            if let Some(result) = tried.take() {
+                match result {
                     Ok(written) if written == total => return Ok(()),
                     Ok(written) => return self.finish(parts, written),
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
@@ -561,25 +588,46 @@ impl StreamReceiver {
         }
     }
 
+    #[inline]
     fn make_room(&mut self, needed: usize) {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
-        } else if self.start + needed > self.buffer.len() {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
         }
+        if self.start + needed > self.buffer.len() {
+            self.make_more_room(needed);
+        }
+    }
+
+    #[cold]
+    fn make_more_room(&mut self, needed: usize) {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
         if needed > self.buffer.len() {
             self.buffer.resize(needed, 0);
         }
     }
 
     /// Reads once what is there, `limit` bytes of a stream at most, waiting for something.
+    #[inline]
     fn fill(&mut self, deadline: Deadline, limit: usize) -> Result<(), RecvError> {
         let limit = match self.mode {
             PipeMode::Stream => self.end.saturating_add(limit).min(self.buffer.len()),
             PipeMode::Packet => self.buffer.len(),
         };
+        if deadline == Deadline::NEVER {
+            let room = self.buffer.get_mut(self.end..limit).unwrap_or_default();
+            if let Ok(read @ 1..) = self.ends.read(room, Block::Yes) {
+                self.end += read;
+                return Ok(());
+            }
+        }
+        self.wait_and_fill(deadline, limit)
+    }
+
+    /// The same, up to `limit` in the buffer, after a first try if it could sleep.
+    #[inline(never)]
+    fn wait_and_fill(&mut self, deadline: Deadline, limit: usize) -> Result<(), RecvError> {
         let block = if deadline == Deadline::NEVER {
             Block::Yes
         } else {
