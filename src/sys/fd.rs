@@ -198,3 +198,53 @@ pub(crate) fn wait(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nix::{
+        sys::wait::{WaitStatus, waitpid},
+        unistd::{ForkResult, fork, pipe},
+    };
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    /// Whether a write without a reader is `EPIPE`.
+    fn is_told(fd: BorrowedFd<'_>, block: Block) -> bool {
+        let written = write(fd, &[IoSlice::new(b"x")], block, Sigpipe::now());
+        written.is_err_and(|error| error.raw_os_error() == Some(libc::EPIPE))
+    }
+
+    /// Guards: a program that has SIGPIPE as the system gives it lives on, on kernels old and new.
+    #[test]
+    fn a_write_without_a_reader_never_kills() {
+        let (reader, writer) = pipe().expect("opens");
+        drop(reader);
+        let fd = writer.as_fd();
+        for ignored in [false, true] {
+            // SAFETY: by S5; the child makes system calls and leaves.
+            match unsafe { fork() }.expect("forks") {
+                ForkResult::Child => {
+                    let action = if ignored {
+                        libc::SIG_IGN
+                    } else {
+                        libc::SIG_DFL
+                    };
+                    // SAFETY: takes no pointer that is followed.
+                    unsafe { libc::signal(libc::SIGPIPE, action) };
+                    let mut fine = (Sigpipe::now() == Sigpipe::Ignored) == ignored;
+                    fine &= is_told(fd, Block::Yes) && is_told(fd, Block::No);
+                    // ORDERING: Relaxed; one thread.
+                    HAS_NOSIGNAL.store(false, Ordering::Relaxed);
+                    fine &= is_told(fd, Block::Yes) && is_told(fd, Block::No);
+                    // SAFETY: ends the child without the parent's destructors.
+                    unsafe { libc::_exit(i32::from(!fine)) }
+                }
+                ForkResult::Parent { child } => {
+                    let status = waitpid(child, None).expect("reaps");
+                    assert_eq!(status, WaitStatus::Exited(child, 0));
+                }
+            }
+        }
+    }
+}

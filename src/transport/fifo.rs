@@ -38,7 +38,9 @@ use crate::{
 ///
 /// # Crash behaviour
 /// The kernel sees a death at once and wakes the other side. A path that a crash left is used again by the
-/// next to open it. Bytes in the kernel are lost when the last end closes.
+/// next to open it. Bytes in the kernel are lost when the last end closes. A receiver that closes has taken nothing
+/// that it did not deliver; one that is killed loses what it had taken, and half of a message longer than the one before if
+/// it is killed between its two reads: then its successor is out of step, and most likely gets [`Corrupt`](crate::RecvError::Corrupt).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fifo {
     path: OsString,

@@ -18,10 +18,12 @@ use crate::{
 ///
 /// Opens as a pair; one end goes to a child by [`give`](crate::process::give). Close-on-exec unless
 /// given, so no grandchild keeps it open by accident. A send without a receiver is
-/// [`Disconnected`](crate::SendError::Disconnected), never a SIGPIPE.
+/// [`Disconnected`](crate::SendError::Disconnected), never a SIGPIPE; a program that ignores the signal, as Rust's do
+/// from the start, must not stop ignoring it while a sender is open.
 ///
 /// # Crash behaviour
 /// The kernel sees a death at once and wakes the other side. Nothing is left behind. A frame that its sender was writing when it died was never sent.
+/// A receiver that closes has taken nothing that it did not deliver; one that is killed loses what it had taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pipe {
     mode: PipeMode,

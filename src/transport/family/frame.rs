@@ -217,3 +217,79 @@ const fn mark(following: usize) -> u32 {
     let following = following as u32;
     SHORT | following << (2 * LENGTH_BITS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(frames: &[u8]) -> Head {
+        let bytes = *frames.first_chunk().expect("a head");
+        Head::read(bytes, PipeMode::Stream).expect("sound")
+    }
+
+    #[test]
+    fn a_shorter_frame_is_padded_and_a_longer_is_not() {
+        let mut pledged = Pledged::NOTHING;
+        let totals = [60, 4, 4, 90, 0].map(|len| {
+            let mut frame = Vec::new();
+            pledged.put(&mut frame, &vec![7; len]);
+            let head = read(&frame);
+            assert_eq!((head.len, head.total), (len, frame.len()));
+            assert_eq!(head.pledge.least(1), HEADER + len);
+            head.total
+        });
+        assert_eq!(totals, [64, 64, 8, 94, 94]);
+    }
+
+    #[test]
+    fn a_run_is_pledged_and_kept() {
+        let mut pledged = Pledged::NOTHING;
+        let mut frames = Vec::new();
+        for _ in 0..10 {
+            pledged.put(&mut frames, &[1; 28]);
+        }
+        pledged.put_run(&mut frames, 10);
+        assert_eq!(read(&frames).pledge.least(9), 9 * 32);
+        assert_eq!(read(&frames[9 * 32..]).pledge.least(20), 10 * 32 + 10 * 4);
+        let short = [(); 11].map(|()| {
+            let mut frame = Vec::new();
+            pledged.put(&mut frame, b"x");
+            frame.len()
+        });
+        assert_eq!(short, [32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 5]);
+    }
+
+    #[test]
+    fn a_sender_who_comes_later_settles_first() {
+        let mut pledged = Pledged::UNKNOWN;
+        let mut frames = Vec::new();
+        pledged.put(&mut frames, b"x");
+        assert_eq!(read(&frames).total, PIPE_BUF);
+        pledged.put(&mut frames, b"y");
+        assert_eq!(frames.len(), PIPE_BUF + 5);
+    }
+
+    #[test]
+    fn no_long_frame_is_cut_within_its_head() {
+        for len in PIPE_BUF - HEADER + 1..3 * PIPE_BUF {
+            let (before, behind, trailing) = around_long(&vec![0; len]);
+            let head = read(&before);
+            assert_eq!(head.total, HEADER + len + trailing);
+            assert!(!matches!(head.total % PIPE_BUF, 1..HEADER), "{len}");
+            assert!(head.is_closed_by(&behind[..trailing]) && !head.is_short());
+            assert!(!head.is_closed_by(&before));
+        }
+    }
+
+    #[test]
+    fn any_word_is_read_or_refused() {
+        for word in (0..=u32::MAX).step_by(4093) {
+            if let Some(head) = Head::read(word.to_le_bytes(), PipeMode::Stream) {
+                assert!(head.total >= HEADER + head.len);
+                assert!(head.pledge.least(200) <= 200 * PIPE_BUF);
+            }
+        }
+        let beyond = SHORT | 4000 << LENGTH_BITS | 100;
+        assert!(Head::read(beyond.to_le_bytes(), PipeMode::Stream).is_none());
+    }
+}

@@ -744,3 +744,130 @@ impl Receiver for StreamReceiver {
         Ok(drained)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, io::Write};
+
+    use super::*;
+    use crate::{Channel, transport::Pipe};
+
+    fn pair() -> (StreamSender, StreamReceiver) {
+        Pipe::new().pair().expect("opens")
+    }
+
+    /// Numbers that look like chance, the same each time.
+    fn chance(state: &mut u64) -> usize {
+        *state = state.wrapping_mul(6_364_136_223_846_793_005) + 1_442_695_040_888_963_407;
+        usize::try_from(*state >> 40).expect("24 bits")
+    }
+
+    /// The calls of this thread that read and that write; `None` if this kernel does not count.
+    fn calls() -> Option<(u64, u64)> {
+        let text = std::fs::read_to_string("/proc/thread-self/io").ok()?;
+        let number = |name| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim().parse().ok()
+        };
+        Some((number("syscr:")?, number("syscw:")?))
+    }
+
+    #[test]
+    fn nothing_is_taken_that_was_not_asked_for() {
+        let channel = Pipe::new();
+        let (mut tx, mut rx) = pair();
+        let mut state = 7;
+        let sizes = [0, 1, 9, 64, 64, 64, 500, 4092, 4093, 9000];
+        for round in 0..4000 {
+            if chance(&mut state).is_multiple_of(50) {
+                let handoff = tx.handoff().expect("hands over");
+                tx = channel.adopt_sender(handoff).expect("adopts");
+            }
+            let mut messages = Vec::new();
+            let one_size = chance(&mut state).is_multiple_of(2);
+            let first = sizes[chance(&mut state) % sizes.len()];
+            while messages.iter().map(Vec::len).sum::<usize>() < 2000 && messages.len() < 70 {
+                let size = sizes[chance(&mut state) % sizes.len()];
+                let len = if one_size { first } else { size };
+                messages.push(vec![u8::try_from(round % 251).expect("a byte"); len]);
+            }
+            let slices: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
+            assert_eq!(
+                tx.send_batch_by(&slices, Deadline::NEVER).expect("sends"),
+                slices.len()
+            );
+            let mut due = slices.iter();
+            while due.len() > 0 {
+                let wanted = chance(&mut state) % due.len() + 1;
+                let drained = rx.drain_by(wanted, Deadline::NOW, &mut |message| {
+                    assert!(Some(&message) == due.next(), "in order");
+                });
+                assert!((1..=wanted).contains(&drained.expect("drains")));
+                assert_eq!(rx.start, rx.end, "taken and not delivered");
+            }
+            assert_eq!(rx.depth().expect("asks").bytes, Some(0));
+        }
+    }
+
+    #[test]
+    fn a_message_of_the_same_size_is_one_call() {
+        let (mut tx, mut rx) = pair();
+        if calls().is_none() {
+            return;
+        }
+        let mut buf = [0; 64];
+        tx.send(&buf).expect("sends");
+        rx.recv(&mut buf).expect("receives");
+        let before = calls().expect("counts");
+        for _ in 0..100 {
+            tx.send(&buf).expect("sends");
+            rx.recv(&mut buf).expect("receives");
+        }
+        let after = calls().expect("counts");
+        // Asking takes two or three reads.
+        assert!(
+            (100..110).contains(&(after.0 - before.0)),
+            "{before:?} {after:?}"
+        );
+        assert_eq!(after.1 - before.1, 100);
+    }
+
+    /// What a receiver makes of these bytes and the end behind them.
+    fn told(bytes: &[u8]) -> [Result<usize, RecvError>; 2] {
+        let (tx, mut rx) = pair();
+        let mut writer = File::from(tx.ends.fd.try_clone().expect("another"));
+        writer.write_all(bytes).expect("writes");
+        drop((writer, tx));
+        let mut buf = [0; 64];
+        [rx.recv(&mut buf), rx.recv(&mut buf)]
+    }
+
+    #[test]
+    fn junk_at_the_end_is_told_and_a_stump_is_not() {
+        use RecvError::{Corrupt, Disconnected};
+
+        for junk in [
+            &b"\x01"[..],
+            b"\x01\0\0",
+            b"\x05\0\0\0hell",
+            &[7, 0, 0, 0x81, 1],
+        ] {
+            let told = told(junk);
+            assert!(
+                matches!(told, [Err(Corrupt), Err(Disconnected)]),
+                "{told:?}"
+            );
+        }
+        let told = told(&[&9000_u32.to_le_bytes()[..], &[0; 5000]].concat());
+        assert!(
+            matches!(told, [Err(Disconnected), Err(Disconnected)]),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn a_foreign_frame_is_a_message() {
+        let told = told(b"\x05\0\0\0hello\x02\0\0\0ho");
+        assert!(matches!(told, [Ok(5), Ok(2)]), "{told:?}");
+    }
+}
