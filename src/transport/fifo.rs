@@ -23,11 +23,13 @@ use crate::{
     Transport,
     presence::{self, Gate, Topic},
     transport::family::{
+        ends::Ends,
         fifo_name::{FifoName, OURS},
         frame::Pledged,
         path,
         pipe_options::{self, PipeMode},
-        stream::{Ends, StreamReceiver, StreamSender},
+        stream_receiver::StreamReceiver,
+        stream_sender::StreamSender,
     },
 };
 

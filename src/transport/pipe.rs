@@ -8,9 +8,11 @@ use crate::{
     Address, AddressError, AddressProblem, Capabilities, Channel, End, Handoff, Key, OpenError,
     OpenErrorKind, Transport, presence,
     transport::family::{
+        ends::Ends,
         frame::Pledged,
         pipe_options::{self, PipeMode},
-        stream::{Ends, StreamReceiver, StreamSender},
+        stream_receiver::StreamReceiver,
+        stream_sender::StreamSender,
     },
 };
 
