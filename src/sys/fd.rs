@@ -33,24 +33,70 @@ pub(crate) enum Block {
     No,
 }
 
+/// What becomes of a process that writes where nobody reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sigpipe {
+    /// Nothing: it ignores the signal.
+    Ignored,
+    /// Something must keep the signal from it.
+    Raised,
+}
+
+impl Sigpipe {
+    /// As this process has it now. Rust's own programs ignore it from the start.
+    pub(crate) fn now() -> Self {
+        let mut found = MaybeUninit::<libc::sigaction>::zeroed();
+        // SAFETY: by S1; no action is set, and the old one written.
+        let status = unsafe { libc::sigaction(libc::SIGPIPE, ptr::null(), found.as_mut_ptr()) };
+        // SAFETY: by S2; zeroes are a valid action, SIG_DFL.
+        let found = unsafe { found.assume_init() };
+        if status == 0 && found.sa_sigaction == libc::SIG_IGN {
+            Self::Ignored
+        } else {
+            Self::Raised
+        }
+    }
+}
+
 /// Reads what is there, at most `buf.len()` bytes. 0 means that no writer is left.
+#[inline]
 pub(crate) fn read(fd: BorrowedFd<'_>, buf: &mut [u8], block: Block) -> io::Result<usize> {
+    if block == Block::Yes {
+        // A third faster than any call that takes flags.
+        return retry(|| {
+            // SAFETY: by S1.
+            unsafe { libc::read(fd.as_raw_fd(), buf.as_mut_ptr().cast(), buf.len()) }
+        });
+    }
     let iov = libc::iovec {
         iov_base: buf.as_mut_ptr().cast(),
         iov_len: buf.len(),
     };
-    let flags = match block {
-        Block::Yes => 0,
-        Block::No => libc::RWF_NOWAIT,
-    };
     retry(|| {
         // SAFETY: by S1, with one iovec over `buf`.
-        unsafe { libc::preadv2(fd.as_raw_fd(), &raw const iov, 1, -1, flags) }
+        unsafe { libc::preadv2(fd.as_raw_fd(), &raw const iov, 1, -1, libc::RWF_NOWAIT) }
     })
 }
 
 /// Writes `parts` in one call and tells how many bytes went. A pipe without a reader is `EPIPE`, never a signal.
-pub(crate) fn write(fd: BorrowedFd<'_>, parts: &[IoSlice<'_>], block: Block) -> io::Result<usize> {
+#[inline]
+pub(crate) fn write(
+    fd: BorrowedFd<'_>,
+    parts: &[IoSlice<'_>],
+    block: Block,
+    sigpipe: Sigpipe,
+) -> io::Result<usize> {
+    if let ([part], Block::Yes, Sigpipe::Ignored) = (parts, block, sigpipe) {
+        // A third faster than any call that takes flags.
+        return retry(|| {
+            // SAFETY: by S1.
+            unsafe { libc::write(fd.as_raw_fd(), part.as_ptr().cast(), part.len()) }
+        });
+    }
+    write_unsignalled(fd, parts, block)
+}
+
+fn write_unsignalled(fd: BorrowedFd<'_>, parts: &[IoSlice<'_>], block: Block) -> io::Result<usize> {
     let wait = match block {
         Block::Yes => 0,
         Block::No => libc::RWF_NOWAIT,
@@ -104,6 +150,7 @@ fn take_pending(set: &SigSet) {
 }
 
 /// Makes EINTR invisible.
+#[inline]
 fn retry(mut call: impl FnMut() -> isize) -> io::Result<usize> {
     loop {
         match usize::try_from(call()) {
@@ -148,6 +195,56 @@ pub(crate) fn wait(
             Ok(_) => return Ok(fds[0].revents().unwrap_or(PollFlags::empty())),
             Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::{
+        sys::wait::{WaitStatus, waitpid},
+        unistd::{ForkResult, fork, pipe},
+    };
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    /// Whether a write without a reader is `EPIPE`.
+    fn is_told(fd: BorrowedFd<'_>, block: Block) -> bool {
+        let written = write(fd, &[IoSlice::new(b"x")], block, Sigpipe::now());
+        written.is_err_and(|error| error.raw_os_error() == Some(libc::EPIPE))
+    }
+
+    /// Guards: a program that has SIGPIPE as the system gives it lives on, on kernels old and new.
+    #[test]
+    fn a_write_without_a_reader_never_kills() {
+        let (reader, writer) = pipe().expect("opens");
+        drop(reader);
+        let fd = writer.as_fd();
+        for ignored in [false, true] {
+            // SAFETY: by S5; the child makes system calls and leaves.
+            match unsafe { fork() }.expect("forks") {
+                ForkResult::Child => {
+                    let action = if ignored {
+                        libc::SIG_IGN
+                    } else {
+                        libc::SIG_DFL
+                    };
+                    // SAFETY: takes no pointer that is followed.
+                    unsafe { libc::signal(libc::SIGPIPE, action) };
+                    let mut fine = (Sigpipe::now() == Sigpipe::Ignored) == ignored;
+                    fine &= is_told(fd, Block::Yes) && is_told(fd, Block::No);
+                    // ORDERING: Relaxed; one thread.
+                    HAS_NOSIGNAL.store(false, Ordering::Relaxed);
+                    fine &= is_told(fd, Block::Yes) && is_told(fd, Block::No);
+                    // SAFETY: ends the child without the parent's destructors.
+                    unsafe { libc::_exit(i32::from(!fine)) }
+                }
+                ForkResult::Parent { child } => {
+                    let status = waitpid(child, None).expect("reaps");
+                    assert_eq!(status, WaitStatus::Exited(child, 0));
+                }
+            }
         }
     }
 }

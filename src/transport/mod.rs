@@ -17,8 +17,7 @@ mod shm_spsc;
 mod sysv;
 
 pub use family::{
-    pipe_options::PipeMode,
-    stream::{StreamReceiver, StreamSender},
+    pipe_options::PipeMode, stream_receiver::StreamReceiver, stream_sender::StreamSender,
 };
 pub use fifo::Fifo;
 pub use pipe::Pipe;

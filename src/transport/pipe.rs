@@ -8,8 +8,11 @@ use crate::{
     Address, AddressError, AddressProblem, Capabilities, Channel, End, Handoff, Key, OpenError,
     OpenErrorKind, Transport, presence,
     transport::family::{
+        ends::Ends,
+        frame::Pledged,
         pipe_options::{self, PipeMode},
-        stream::{Ends, StreamReceiver, StreamSender},
+        stream_receiver::StreamReceiver,
+        stream_sender::StreamSender,
     },
 };
 
@@ -17,10 +20,12 @@ use crate::{
 ///
 /// Opens as a pair; one end goes to a child by [`give`](crate::process::give). Close-on-exec unless
 /// given, so no grandchild keeps it open by accident. A send without a receiver is
-/// [`Disconnected`](crate::SendError::Disconnected), never a SIGPIPE.
+/// [`Disconnected`](crate::SendError::Disconnected), never a SIGPIPE; a program that ignores the signal, as Rust's do
+/// from the start, must not stop ignoring it while a sender is open.
 ///
 /// # Crash behaviour
 /// The kernel sees a death at once and wakes the other side. Nothing is left behind. A frame that its sender was writing when it died was never sent.
+/// A receiver that closes has taken nothing that it did not deliver; one that is killed loses what it had taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pipe {
     mode: PipeMode,
@@ -122,7 +127,7 @@ impl Channel for Pipe {
         presence::join(&writer, End::Sender).map_err(os)?;
         presence::join(&reader, End::Receiver).map_err(os)?;
         Ok((
-            StreamSender::new(ends(writer), self.address(), self.mode)?,
+            StreamSender::new(ends(writer), self.address(), self.mode, Pledged::NOTHING)?,
             StreamReceiver::new(ends(reader), self.address(), self.mode)?,
         ))
     }
@@ -137,7 +142,7 @@ impl Channel for Pipe {
 
     fn adopt_sender(&self, handoff: Handoff) -> Result<StreamSender, OpenError> {
         let ends = self.adopt(handoff, End::Sender)?;
-        StreamSender::new(ends, self.address(), self.mode)
+        StreamSender::new(ends, self.address(), self.mode, Pledged::UNKNOWN)
     }
 
     fn adopt_receiver(&self, handoff: Handoff) -> Result<StreamReceiver, OpenError> {

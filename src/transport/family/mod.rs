@@ -1,6 +1,8 @@
 //! Bodies that several transports share.
 
+pub(crate) mod ends;
 pub(crate) mod fifo_name;
+pub(crate) mod frame;
 pub(crate) mod member;
 pub(crate) mod path;
 pub(crate) mod pipe_options;
@@ -8,4 +10,5 @@ pub(crate) mod queue_place;
 pub(crate) mod ring_options;
 pub(crate) mod scratch;
 pub(crate) mod stash;
-pub(crate) mod stream;
+pub(crate) mod stream_receiver;
+pub(crate) mod stream_sender;
