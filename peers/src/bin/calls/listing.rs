@@ -120,7 +120,7 @@ fn calls(start: u64, lines: &[(u64, &str)], slots: &BTreeMap<u64, Target>) -> Ve
     let end = lines.last().map_or(start, |(at, _)| at + 1);
     let mut calls = Vec::new();
     let mut before = "";
-    for &(at, text) in lines {
+    for (n, &(at, text)) in lines.iter().enumerate() {
         let text = text
             .trim_start_matches("addr32 ")
             .trim_start_matches("notrack ");
@@ -130,7 +130,10 @@ fn calls(start: u64, lines: &[(u64, &str)], slots: &BTreeMap<u64, Target>) -> Ve
         // A table of jumps is read with an `add` right before.
         let is_table = operand.starts_with("*%") && before.starts_with("add ");
         if is_call || verb.starts_with('j') && !is_table {
-            let target = target(operand, slots);
+            let target = match operand.strip_prefix("*%") {
+                Some(register) => held(register, lines.get(..n).unwrap_or_default(), slots),
+                None => target(operand, slots),
+            };
             let leaves = !matches!(target, Target::Here(to) if (start..end).contains(&to));
             if is_call || leaves {
                 calls.push(Call { at, target });
@@ -139,6 +142,19 @@ fn calls(start: u64, lines: &[(u64, &str)], slots: &BTreeMap<u64, Target>) -> Ve
         before = text;
     }
     calls
+}
+
+/// What a register holds: perhaps what the loader wrote, loaded well before a loop.
+fn held(register: &str, before: &[(u64, &str)], slots: &BTreeMap<u64, Target>) -> Target {
+    let load = before.iter().rev().find_map(|(_, text)| {
+        let operands = text.split('#').next()?.trim_end();
+        let writes = operands.strip_suffix(register)?.ends_with(",%");
+        writes.then_some(*text)
+    });
+    match load {
+        Some(load) if load.starts_with("mov ") => target(&format!("*{load}"), slots),
+        _ => Target::Indirect,
+    }
 }
 
 fn target(operand: &str, slots: &BTreeMap<u64, Target>) -> Target {
@@ -176,6 +192,11 @@ OFFSET           TYPE              VALUE
 0000000000002000 <a::g>:
     2000:\tmov    (%rdi),%rax
     2003:\tjmp    *%rax
+0000000000003000 <a::h>:
+    3000:\tmov    0x8000(%rip),%r15        # 9010 <_DYNAMIC+0x3a8>
+    3007:\tmov    (%rdi),%rax
+    300a:\tcall   *%r15
+    300d:\tpop    %r15
 ";
 
     #[test]
@@ -187,6 +208,7 @@ OFFSET           TYPE              VALUE
         };
         let memcpy = Target::Library("memcpy".to_owned());
         let g = Target::Here(0x2000);
+        assert_eq!(targets("a::h"), [g.clone()]);
         assert_eq!(
             targets("a::f"),
             [g.clone(), g.clone(), memcpy, Target::Indirect, g]
