@@ -208,7 +208,7 @@ OFFSET           TYPE              VALUE
         };
         let memcpy = Target::Library("memcpy".to_owned());
         let g = Target::Here(0x2000);
-        assert_eq!(targets("a::h"), [g.clone()]);
+        assert_eq!(targets("a::h"), std::slice::from_ref(&g));
         assert_eq!(
             targets("a::f"),
             [g.clone(), g.clone(), memcpy, Target::Indirect, g]
