@@ -33,7 +33,7 @@ numbers:
 peers *arguments:
     cargo run --release -p laneway-peers --features rivals -- {{ arguments }}
 
-# Instructions a message, by callgrind, static and dynamic dispatch
+# Calls in the hot functions, and instructions a message by callgrind, static and dynamic dispatch
 codegen:
     tools/codegen
 

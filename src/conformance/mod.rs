@@ -4,6 +4,7 @@
 //! the address, without a name and with one, compiled for the transport's own types (`static`) and through
 //! `Box<dyn>` (`dyn`). Cases panic when the transport breaks a promise. `tests/conformance.rs` shows a harness.
 
+mod allocation;
 mod child;
 mod message;
 mod processes;
@@ -12,6 +13,7 @@ mod threads;
 
 use std::fmt;
 
+pub use allocation::Count;
 pub use child::serve;
 pub use message::Numbered;
 
@@ -36,6 +38,7 @@ impl fmt::Debug for Trial {
 #[derive(Clone, Copy)]
 pub struct Suite {
     trials: fn(&Driver) -> Vec<Trial>,
+    allocation: fn(&Driver, Count) -> Vec<Trial>,
     child: fn(&str),
 }
 
@@ -46,6 +49,11 @@ impl Suite {
         Self {
             trials: |driver| {
                 trials_of::<T>(driver, "static", |address| {
+                    T::try_from(address).expect("a good address")
+                })
+            },
+            allocation: |driver, count| {
+                allocation_of::<T>(driver, count, "static", |address| {
                     T::try_from(address).expect("a good address")
                 })
             },
@@ -80,33 +88,71 @@ pub fn trials(driver: &Driver) -> Vec<Trial> {
     trials
 }
 
+/// Trials that nothing which moves a message allocates. The program's allocator counts, by the thread; `count` tells.
+#[must_use]
+pub fn allocation_trials(driver: &Driver, count: Count) -> Vec<Trial> {
+    let mut trials = (driver.suite().allocation)(driver, count);
+    let driver = *driver;
+    let boxed = move |address: &crate::Address| driver.channel(address).expect("a good address");
+    trials.extend(allocation_of::<BoxChannel>(&driver, count, "dyn", boxed));
+    trials
+}
+
 fn trials_of<C: Channel + 'static>(
     driver: &Driver,
     how: &'static str,
     open: impl Fn(&crate::Address) -> C + Send + Sync + Clone + 'static,
-) -> Vec<Trial>
-where
-    C::Sender: 'static,
-    C::Receiver: 'static,
-{
+) -> Vec<Trial> {
     let mut trials = Vec::new();
-    for variant in driver.variants() {
-        for named in [false, true] {
-            let Some(subject) = Subject::new(driver, how, variant, named, open.clone()) else {
-                continue;
-            };
-            let place = if named { "named" } else { "anonymous" };
-            let cases = threads::cases::<C>()
-                .into_iter()
-                .chain(processes::cases::<C>());
-            for (case, run) in cases {
-                let subject = subject.clone();
-                trials.push(Trial {
-                    name: format!("{}/{variant}/{place}/{how}/{case}", driver.scheme()),
-                    run: Box::new(move || run(&subject)),
-                });
-            }
+    for (prefix, subject) in subjects(driver, how, &open) {
+        let cases = threads::cases::<C>()
+            .into_iter()
+            .chain(processes::cases::<C>());
+        for (case, run) in cases {
+            let subject = subject.clone();
+            trials.push(Trial {
+                name: format!("{prefix}/{case}"),
+                run: Box::new(move || run(&subject)),
+            });
         }
     }
     trials
+}
+
+fn allocation_of<C: Channel + 'static>(
+    driver: &Driver,
+    count: Count,
+    how: &'static str,
+    open: impl Fn(&crate::Address) -> C + Send + Sync + Clone + 'static,
+) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for (prefix, subject) in subjects(driver, how, &open) {
+        for (case, run) in allocation::cases::<C>() {
+            let subject = subject.clone();
+            trials.push(Trial {
+                name: format!("{prefix}/{case}"),
+                run: Box::new(move || run(&subject, count)),
+            });
+        }
+    }
+    trials
+}
+
+/// Every variant, without a name and with one, and what its trials' names start with.
+fn subjects<C: Channel>(
+    driver: &Driver,
+    how: &'static str,
+    open: &(impl Fn(&crate::Address) -> C + Send + Sync + Clone + 'static),
+) -> Vec<(String, Subject<C>)> {
+    let mut subjects = Vec::new();
+    for variant in driver.variants() {
+        for named in [false, true] {
+            if let Some(subject) = Subject::new(driver, how, variant, named, open.clone()) {
+                let place = if named { "named" } else { "anonymous" };
+                let prefix = format!("{}/{variant}/{place}/{how}", driver.scheme());
+                subjects.push((prefix, subject));
+            }
+        }
+    }
+    subjects
 }
