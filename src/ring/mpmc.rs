@@ -146,10 +146,10 @@ struct Backoff(u32);
 impl Backoff {
     #[cold]
     fn pause(&mut self) {
-        for _ in 0..1_u32 << self.0 {
+        for _ in 0..64_u32 << self.0 {
             std::hint::spin_loop();
         }
-        self.0 = (self.0 + 1).min(6);
+        self.0 = (self.0 + 2).min(4);
     }
 }
 
