@@ -19,20 +19,22 @@ use nix::{
 };
 
 use crate::{
-    Row,
+    row::Row,
+    saved::Outcome,
     slices::{Distance, Slice, die_with},
     traces,
 };
 
 /// The payload of a panic that says why a row cannot run here.
-#[cfg_attr(
-    all(feature = "rivals", has_boost),
-    allow(dead_code, reason = "everything can run")
-)]
-pub(crate) struct NotRun(pub(crate) &'static str);
+struct NotRun(String);
+
+/// Ends a row that cannot run here: says what is missing, and what to do about it.
+pub(crate) fn not_run(why: impl Into<String>) -> ! {
+    panic::panic_any(NotRun(why.into()))
+}
 
 /// Plays a row once, and tells its slices or why there are none.
-pub(crate) fn play(row: &Row, slices: u32) -> Result<Vec<Slice>, String> {
+pub(crate) fn play(row: &Row, slices: u32) -> Result<Vec<Slice>, Outcome> {
     let (rx, tx) = std::io::pipe().expect("a pipe");
     let parent = getpid();
     // SAFETY: this program has no other thread here.
@@ -50,15 +52,16 @@ pub(crate) fn play(row: &Row, slices: u32) -> Result<Vec<Slice>, String> {
         Ok(report) => (report, None),
         Err(report) => (
             report,
-            Some(format!(
-                "failed: not done after {limit:?}: hangs, or a side has died"
-            )),
+            Some(Outcome::Failed(format!(
+                "not done after {limit:?}: hangs, or a side has died"
+            ))),
         ),
     };
     let mut kept = Vec::new();
     for line in report.lines() {
         match line.split_once(' ') {
-            Some(("fault", why)) => fault = Some(why.into()),
+            Some(("fault", why)) => fault = Some(Outcome::Failed(why.into())),
+            Some(("missing", why)) => fault = Some(Outcome::NotRun(why.into())),
             Some((distance, value)) => kept.extend(parse(distance, value)),
             None => {}
         }
@@ -73,7 +76,9 @@ pub(crate) fn play(row: &Row, slices: u32) -> Result<Vec<Slice>, String> {
     traces::sweep();
     match fault {
         Some(why) => Err(why),
-        None if status != WaitStatus::Exited(child, 0) => Err(format!("failed: {status:?}")),
+        None if status != WaitStatus::Exited(child, 0) => {
+            Err(Outcome::Failed(format!("{status:?}")))
+        }
         None => Ok(kept),
     }
 }
@@ -88,16 +93,16 @@ fn serve(row: &Row, slices: u32, tx: PipeWriter) -> ! {
     let report = tx.try_clone().expect("a pipe");
     // Both sides of the row inherit this. Short, so that it is written whole.
     panic::set_hook(Box::new(move |info| {
-        let why = match info.payload().downcast_ref::<NotRun>() {
-            Some(NotRun(why)) => format!("not run: {why}"),
-            None => format!("failed: {}", info.payload_as_str().unwrap_or("a panic")),
+        let (word, why) = match info.payload().downcast_ref::<NotRun>() {
+            Some(NotRun(why)) => ("missing", why.as_str()),
+            None => ("fault", info.payload_as_str().unwrap_or("a panic")),
         };
         let line: String = why
             .chars()
             .map(|c| if c == '\n' { ' ' } else { c })
             .take(300)
             .collect();
-        let _ = (&report).write_all(format!("fault {line}\n").as_bytes());
+        let _ = (&report).write_all(format!("{word} {line}\n").as_bytes());
         // SAFETY: ends the process without the destructors of the other side.
         unsafe { libc::_exit(101) }
     }));
@@ -137,7 +142,8 @@ fn read_to_end(mut rx: PipeReader, limit: Duration) -> Result<String, String> {
                 0 => return Ok(text()),
                 len => {
                     bytes.extend(&chunk[..len]);
-                    if bytes.starts_with(b"fault") && bytes.ends_with(b"\n") {
+                    let over = bytes.starts_with(b"fault") || bytes.starts_with(b"missing");
+                    if over && bytes.ends_with(b"\n") {
                         return Ok(String::from_utf8_lossy(&bytes).into_owned());
                     }
                 }

@@ -1,7 +1,4 @@
 //! Rivals and limits beside laneway, in one run, in slices labelled by the distance of the cores.
-//!
-//! `cargo run --release -p laneway-peers -- [--slices N] [--rounds N] [--markdown] [filter...]`, with
-//! `--features rivals` for those that take a while to build.
 
 #![allow(unsafe_code, reason = "forks itself, and plays the bare limits")]
 #![allow(clippy::print_stdout, reason = "a tool")]
@@ -11,88 +8,91 @@ mod futex;
 mod isolated;
 mod nap;
 mod rivals;
+mod row;
+mod saved;
 mod slices;
 mod table;
 mod traces;
 
-use std::{collections::BTreeMap, env};
+use std::{fs, path::PathBuf};
 
-use slices::Slice;
+use clap::Parser;
+use row::Row;
+use saved::{Line, Outcome, Saved};
 use table::Form;
 
-/// A row of the table.
-struct Row {
-    name: &'static str,
-    unit: &'static str,
-    run: Box<dyn Fn(u32) -> Vec<Slice>>,
-}
-
-impl Row {
-    /// A row of million messages a second.
-    fn rate(name: &'static str, run: impl Fn(u32) -> Vec<Slice> + 'static) -> Self {
-        Self {
-            name,
-            unit: "M/s",
-            run: Box::new(run),
-        }
-    }
-
-    /// A row of nanoseconds a round trip.
-    #[cfg(feature = "rivals")]
-    fn nanos(name: &'static str, run: impl Fn(u32) -> Vec<Slice> + 'static) -> Self {
-        Self {
-            name,
-            unit: "ns",
-            run: Box::new(run),
-        }
-    }
+/// Measure rivals and limits beside laneway, in one run
+///
+/// Rows are played in turns, each in processes of its own, kept to the first two cores. A row that cannot run says why.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Args {
+    /// Slices of each row in a round
+    #[arg(long, default_value_t = 40)]
+    slices: u32,
+    /// Rounds over all rows
+    #[arg(long, default_value_t = 3)]
+    rounds: u32,
+    /// Print a table of Markdown
+    #[arg(long)]
+    markdown: bool,
+    /// Save every slice to a file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Measure nothing: print what was saved
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "slices", "rounds"])]
+    from: Option<PathBuf>,
+    /// Only rows with one of these in their name, such as `64B`, `rtt` or `pipe`
+    filters: Vec<String>,
 }
 
 fn main() {
-    let mut slices = 40;
-    let mut rounds = 3;
-    let mut form = Form::Plain;
-    let mut filters = Vec::new();
-    let mut args = env::args().skip(1);
-    while let Some(arg) = args.next() {
-        let mut number = || args.next().and_then(|n| n.parse().ok()).expect("a number");
-        match arg.as_str() {
-            "--slices" => slices = number(),
-            "--rounds" => rounds = number(),
-            "--markdown" => form = Form::Markdown,
-            _ => filters.push(arg),
-        }
+    let args = Args::parse();
+    let mut saved = match &args.from {
+        Some(path) => Saved::read(path),
+        None => measured(&args),
+    };
+    if let Some(path) = &args.json {
+        let text = serde_json::to_string(&saved).expect("has no odd keys");
+        fs::write(path, text + "\n").expect("writes the file");
     }
-    let rows: Vec<Row> = rivals::rows()
-        .into_iter()
-        .filter(|row| filters.is_empty() || filters.iter().any(|f| row.name.contains(f.as_str())))
-        .collect();
-    let mut all: BTreeMap<usize, Vec<Slice>> = BTreeMap::new();
-    let mut faults: BTreeMap<usize, String> = BTreeMap::new();
+    saved.lines.retain(|line| args.wants(&line.label));
+    let form = match args.markdown {
+        true => Form::Markdown,
+        false => Form::Plain,
+    };
+    print!("{}", table::print(saved, form));
+}
+
+impl Args {
+    fn wants(&self, label: &row::Label) -> bool {
+        let name = label.to_string();
+        self.filters.is_empty() || self.filters.iter().any(|f| name.contains(f.as_str()))
+    }
+}
+
+/// Plays every row that is wanted, round by round.
+fn measured(args: &Args) -> Saved {
     isolated::adopt();
     traces::sweep();
-    for _ in 0..rounds {
-        for (index, row) in rows.iter().enumerate() {
+    let mut rows: Vec<Row> = rivals::rows();
+    rows.retain(|row| args.wants(&row.label));
+    let mut outcomes: Vec<Outcome> = rows.iter().map(|row| Outcome::of((row.need)())).collect();
+    for _ in 0..args.rounds {
+        for (row, outcome) in rows.iter().zip(&mut outcomes) {
             // What has failed once is not to be believed, and not tried again.
-            if faults.contains_key(&index) {
+            let Outcome::Measured(slices) = outcome else {
                 continue;
-            }
-            match isolated::play(row, slices) {
-                Ok(kept) => all.entry(index).or_default().extend(kept),
-                Err(why) => drop(faults.insert(index, why)),
+            };
+            match isolated::play(row, args.slices) {
+                Ok(kept) => slices.extend(kept),
+                Err(why) => *outcome = why,
             }
         }
     }
-    let lines: Vec<table::Line> = rows
-        .iter()
-        .enumerate()
-        .map(|(index, row)| {
-            let kept = match faults.remove(&index) {
-                Some(why) => Err(why),
-                None => Ok(all.remove(&index).unwrap_or_default()),
-            };
-            (row.name, row.unit, kept)
-        })
-        .collect();
-    print!("{}", table::print(&lines, form));
+    let lines = rows.into_iter().zip(outcomes).map(|(row, outcome)| Line {
+        label: row.label,
+        outcome,
+    });
+    Saved::new(args.slices, args.rounds, lines.collect())
 }

@@ -1,4 +1,4 @@
-//! Round trips in which both sides sleep and are woken.
+//! Round trips in which both sides sleep and are woken: of all that do not spin.
 //!
 //! Two that sleep for each other back to back do not always: who was just woken answers while the other is still on its
 //! way out of its wake-up, and finds it awake. How often that happens changes the mean from 5 to 40 us from one slice to the

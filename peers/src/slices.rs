@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde::{Deserialize, Serialize};
+
 use nix::{
     sched::{CpuSet, sched_setaffinity},
     sys::{
@@ -21,7 +23,8 @@ use nix::{
 };
 
 /// How far apart the two cores are, by the round trip of a cache line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Distance {
     /// Less than 60 ns.
     Core,
@@ -62,7 +65,7 @@ pub(crate) struct Control {
 }
 
 /// A slice that counts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Slice {
     pub(crate) distance: Distance,
     pub(crate) value: f64,

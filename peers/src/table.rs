@@ -1,6 +1,12 @@
 //! What was measured, as a table for a terminal or for a document.
 
-use crate::slices::{Distance, Slice};
+use std::fmt;
+
+use crate::{
+    row::{Kind, Label, Wait},
+    saved::{Line, Outcome, Saved},
+    slices::{Distance, Slice},
+};
 
 /// How to print it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,30 +17,41 @@ pub(crate) enum Form {
     Markdown,
 }
 
-/// A row: its name, its unit, and its slices or why there are none.
-pub(crate) type Line = (&'static str, &'static str, Result<Vec<Slice>, String>);
+/// How many columns there are before the figures.
+const WORDS: usize = 4;
 
-/// Median, quartiles and count of the slices at each distance at which there are any.
-pub(crate) fn print(lines: &[Line], form: Form) -> String {
-    let seen = |distance: &Distance| {
-        let mut all = lines
-            .iter()
-            .filter_map(|(_, _, slices)| slices.as_ref().ok());
-        all.any(|slices| cell(slices, *distance).is_some())
-    };
+/// Median, quartiles and count of the slices at each distance at which there are any, by what is moved. Figures
+/// better than laneway's are marked: `*` or bold, or `~` or slanted where the quartiles overlap.
+pub(crate) fn print(saved: Saved, form: Form) -> String {
+    let mut lines = saved.lines;
+    // Stable: within one kind of work they stay as they were played.
+    lines.sort_by_key(|line| line.label.work);
+    let seen = |distance: &Distance| lines.iter().any(|line| line.figure(*distance).is_some());
     let distances: Vec<Distance> = Distance::ALL.into_iter().filter(seen).collect();
-    let mut head = vec![String::new(), "unit".into()];
+    let mut head: Vec<String> = ["", "who", "waits", "unit"].map(String::from).into();
     head.extend(distances.iter().map(|d| format!("{d:?}").to_lowercase()));
     let mut rows = vec![Ok(head)];
-    for (name, unit, slices) in lines {
-        rows.push(match slices {
-            Ok(slices) => {
-                let cells = distances.iter().map(|&distance| cell(slices, distance));
-                let mut row = vec![(*name).to_owned(), (*unit).to_owned()];
-                row.extend(cells.map(|cell| cell.unwrap_or_else(|| "–".into())));
-                Ok(row)
+    for line in &lines {
+        let label = &line.label;
+        let words = [
+            label.work.to_string(),
+            label.who.clone(),
+            label.wait.word().to_owned(),
+            label.work.unit().to_owned(),
+        ];
+        rows.push(match &line.outcome {
+            Outcome::Measured(_) => {
+                let cell = |&distance| match line.figure(distance) {
+                    None => "\u{2013}".to_owned(),
+                    Some(figure) => form.mark(figure, standing(label, figure, &lines, distance)),
+                };
+                Ok(words
+                    .into_iter()
+                    .chain(distances.iter().map(cell))
+                    .collect())
             }
-            Err(why) => Err([*name, *unit, why]),
+            Outcome::NotRun(why) => Err((words, format!("not run: {why}"))),
+            Outcome::Failed(why) => Err((words, format!("failed: {why}"))),
         });
     }
     match form {
@@ -43,86 +60,168 @@ pub(crate) fn print(lines: &[Line], form: Form) -> String {
     }
 }
 
-/// As many cells as the table has columns, or name, unit and why there are no figures.
-type Row<'a> = Result<Vec<String>, [&'a str; 3]>;
+impl Form {
+    fn mark(self, figure: Figure, standing: Standing) -> String {
+        match (self, standing) {
+            (_, Standing::Behind) => figure.to_string(),
+            (Self::Plain, Standing::Close) => format!("~ {figure}"),
+            (Self::Plain, Standing::Ahead) => format!("* {figure}"),
+            (Self::Markdown, Standing::Close) => format!("*{figure}*"),
+            (Self::Markdown, Standing::Ahead) => format!("**{figure}**"),
+        }
+    }
+}
+
+/// How a figure stands to laneway's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// No better, or laneway's own, or a limit.
+    Behind,
+    /// Better by its median, while the quartiles overlap.
+    Close,
+    /// Better.
+    Ahead,
+}
+
+/// Median, quartiles and number of the slices of a row at one distance.
+#[derive(Clone, Copy, Debug)]
+struct Figure {
+    median: f64,
+    quartiles: [f64; 2],
+    count: usize,
+}
+
+impl Line {
+    /// `None` if there are not enough.
+    fn figure(&self, distance: Distance) -> Option<Figure> {
+        let Outcome::Measured(slices) = &self.outcome else {
+            return None;
+        };
+        Figure::of(slices, distance)
+    }
+}
+
+impl Figure {
+    fn of(slices: &[Slice], distance: Distance) -> Option<Self> {
+        let here = slices.iter().filter(|slice| slice.distance == distance);
+        let mut values: Vec<f64> = here.map(|slice| slice.value).collect();
+        if values.len() < 3 {
+            return None;
+        }
+        values.sort_by(f64::total_cmp);
+        let at = |part: usize| values[(values.len() - 1) * part / 4];
+        Some(Self {
+            median: at(2),
+            quartiles: [at(1), at(3)],
+            count: values.len(),
+        })
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [low, high] = self.quartiles.map(digits);
+        write!(
+            f,
+            "{} ({low}\u{2013}{high}) {}",
+            digits(self.median),
+            self.count
+        )
+    }
+}
+
+/// How somebody else's figure stands to the best of laneway's for the same work at the same distance: of those that
+/// wait alike, or of all if none does.
+fn standing(label: &Label, figure: Figure, lines: &[Line], distance: Distance) -> Standing {
+    if matches!(label.kind, Kind::Laneway | Kind::Limit) {
+        return Standing::Behind;
+    }
+    let work = label.work;
+    let ours = |wait: Option<Wait>| {
+        let same = lines.iter().filter(|line| {
+            let other = &line.label;
+            let alike = wait.is_none_or(|wait| wait == other.wait);
+            other.kind == Kind::Laneway && other.work == work && alike
+        });
+        let figures = same.filter_map(|line| line.figure(distance));
+        figures.reduce(
+            |best, next| match work.is_better(next.median, best.median) {
+                true => next,
+                false => best,
+            },
+        )
+    };
+    match ours(Some(label.wait)).or_else(|| ours(None)) {
+        Some(best) if work.is_better(figure.median, best.median) => {
+            let [low, high] = figure.quartiles;
+            let [our_low, our_high] = best.quartiles;
+            match low <= our_high && our_low <= high {
+                true => Standing::Close,
+                false => Standing::Ahead,
+            }
+        }
+        _ => Standing::Behind,
+    }
+}
+
+/// As many cells as the table has columns, or the words before the figures and why there are none.
+type Row = Result<Vec<String>, ([String; WORDS], String)>;
 
 /// Columns as wide as what is in them, figures to the right. Why there are none sticks out.
-fn plain(rows: &[Row<'_>]) -> String {
+fn plain(rows: &[Row]) -> String {
     let mut widths = Vec::new();
     for row in rows {
-        let cells: Vec<&str> = match row {
-            Ok(cells) => cells.iter().map(String::as_str).collect(),
-            Err([name, unit, _]) => vec![name, unit],
+        let cells: &[String] = match row {
+            Ok(cells) => cells,
+            Err((words, _)) => words,
         };
         widths.resize(widths.len().max(cells.len()), 0);
         for (width, cell) in widths.iter_mut().zip(cells) {
             *width = cell.chars().count().max(*width);
         }
     }
+    let pad = |(column, (cell, &width)): (usize, (&String, &usize))| match column {
+        0..WORDS => format!("{cell:width$}"),
+        _ => format!("{cell:>width$}"),
+    };
     let mut text = String::new();
     for row in rows {
-        let line: Vec<String> = match row {
-            Ok(cells) => {
-                let cells = cells.iter().zip(&widths).enumerate();
-                let pad = |(column, (cell, &width)): (usize, (&String, &usize))| match column {
-                    0 | 1 => format!("{cell:width$}"),
-                    _ => format!("{cell:>width$}"),
-                };
-                cells.map(pad).collect()
-            }
-            Err([name, unit, why]) => {
-                let (first, second) = (widths[0], widths[1]);
-                vec![format!("{name:first$}"), format!("{unit:second$}  {why}")]
-            }
+        let (cells, why): (&[String], _) = match row {
+            Ok(cells) => (cells, None),
+            Err((words, why)) => (words, Some(why.clone())),
         };
+        let padded = cells.iter().zip(&widths).enumerate().map(pad);
+        let line: Vec<String> = padded.chain(why).collect();
         text += line.join("  ").trim_end();
         text.push('\n');
     }
     text
 }
 
-fn markdown(rows: &[Row<'_>]) -> String {
-    let columns = rows
-        .iter()
-        .flatten()
-        .map(Vec::len)
-        .max()
-        .unwrap_or(0)
-        .max(3);
+fn markdown(rows: &[Row]) -> String {
+    let lengths = rows.iter().flatten().map(Vec::len);
+    let columns = lengths.max().unwrap_or(0).max(WORDS + 1);
     let mut text = String::new();
     for (index, row) in rows.iter().enumerate() {
         let mut cells: Vec<String> = match row {
             Ok(cells) => cells.clone(),
-            Err(cells) => cells.iter().map(|cell| cell.replace('|', "\\|")).collect(),
+            Err((words, why)) => {
+                let all = words.iter().chain([why]);
+                all.map(|cell| cell.replace('|', "\\|")).collect()
+            }
         };
         cells.resize(columns, String::new());
         text += &format!("| {} |\n", cells.join(" | "));
         if index == 0 {
-            text += "| --- | --- |";
-            text += &" ---: |".repeat(columns - 2);
-            text.push('\n');
+            text += &format!("|{}", " --- |".repeat(WORDS));
+            text += &format!("{}\n", " ---: |".repeat(columns - WORDS));
         }
     }
     text
 }
 
-/// Median (quartiles) and number of the slices at one distance, if there are enough.
-fn cell(slices: &[Slice], distance: Distance) -> Option<String> {
-    let mut values: Vec<f64> = slices
-        .iter()
-        .filter(|slice| slice.distance == distance)
-        .map(|slice| slice.value)
-        .collect();
-    if values.len() < 3 {
-        return None;
-    }
-    values.sort_by(f64::total_cmp);
-    let at = |part: usize| figure(values[(values.len() - 1) * part / 4]);
-    Some(format!("{} ({}–{}) {}", at(2), at(1), at(3), values.len()))
-}
-
 /// A value with four digits that count, or five.
-fn figure(value: f64) -> String {
+fn digits(value: f64) -> String {
     match value {
         v if v >= 1000.0 => format!("{v:.0}"),
         v if v >= 100.0 => format!("{v:.1}"),
@@ -135,50 +234,125 @@ fn figure(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::row::Work;
 
-    fn lines() -> Vec<Line> {
-        let of = |values: &[f64]| {
-            let distance = Distance::Complex;
-            let slice = |&value| Slice { distance, value };
-            values.iter().map(slice).collect()
+    /// A row of one-way messages of 64 bytes.
+    fn line(who: &str, kind: Kind, wait: Wait, outcome: Outcome) -> Line {
+        let work = match who {
+            "trips" => Work::Trip(8),
+            _ => Work::Stream(64),
         };
-        vec![
-            ("short", "M/s", Ok(of(&[0.01954, 0.02, 0.01]))),
-            (
+        let who = who.to_owned();
+        Line {
+            label: Label {
+                work,
+                who,
+                kind,
+                wait,
+            },
+            outcome,
+        }
+    }
+
+    fn at_complex(values: &[f64]) -> Outcome {
+        let distance = Distance::Complex;
+        let slice = |&value| Slice { distance, value };
+        Outcome::Measured(values.iter().map(slice).collect())
+    }
+
+    fn saved() -> Saved {
+        let fault = "a | b, and what else there is to say".to_owned();
+        let lines = vec![
+            line(
+                "trips",
+                Kind::Laneway,
+                Wait::Park,
+                at_complex(&[44514.2472, 1234567.8, 9.0]),
+            ),
+            line(
+                "short",
+                Kind::Laneway,
+                Wait::Park,
+                at_complex(&[0.01954, 0.02, 0.01]),
+            ),
+            line(
+                "other",
+                Kind::Laneway,
+                Wait::Spin,
+                at_complex(&[3.0, 4.0, 5.0]),
+            ),
+            line(
                 "a much longer name",
-                "ns",
-                Ok(of(&[44514.2472, 1234567.8, 9.0])),
+                Kind::Rival,
+                Wait::Park,
+                at_complex(&[1.0, 2.0, 3.0]),
             ),
-            ("none", "ns", Ok(of(&[1.0]))),
-            (
-                "fails",
-                "ns",
-                Err("failed: a | b, and what else there is to say".into()),
+            line(
+                "close",
+                Kind::Rival,
+                Wait::Spin,
+                at_complex(&[2.0, 4.5, 5.0]),
             ),
-        ]
+            line("none", Kind::Rival, Wait::Kernel, at_complex(&[9.0])),
+            line(
+                "slower",
+                Kind::Rival,
+                Wait::Kernel,
+                at_complex(&[1.0, 2.0, 3.0]),
+            ),
+            line("fails", Kind::Rival, Wait::Kernel, Outcome::Failed(fault)),
+        ];
+        Saved::new(3, 1, lines)
     }
 
     #[test]
-    fn columns_line_up() {
+    fn columns_line_up_and_a_rival_that_wins_is_marked() {
         let wanted = [
-            "                    unit                   complex",
-            "short               M/s   0.0195 (0.0100–0.0195) 3",
-            "a much longer name  ns       44514 (9.000–44514) 3",
-            "none                ns                           –",
-            "fails               ns    failed: a | b, and what else there is to say",
+            "        who                 waits   unit                      complex",
+            "64B     short               park    M/s      0.0195 (0.0100\u{2013}0.0195) 3",
+            "64B     other               spin    M/s         4.000 (3.000\u{2013}4.000) 3",
+            "64B     a much longer name  park    M/s       * 2.000 (1.000\u{2013}2.000) 3",
+            "64B     close               spin    M/s       ~ 4.500 (2.000\u{2013}4.500) 3",
+            "64B     none                kernel  M/s                             \u{2013}",
+            "64B     slower              kernel  M/s         2.000 (1.000\u{2013}2.000) 3",
+            "64B     fails               kernel  M/s   failed: a | b, and what else there is to say",
+            "rtt 8B  trips               park    ns          44514 (9.000\u{2013}44514) 3",
             "",
         ];
-        assert_eq!(print(&lines(), Form::Plain), wanted.join("\n"));
+        let text = print(saved(), Form::Plain);
+        let squeeze = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for (line, wanted) in text.lines().zip(wanted) {
+            assert_eq!(squeeze(line), squeeze(wanted));
+        }
+        let mut ends = text
+            .lines()
+            .filter(|line| !line.contains("fails"))
+            .map(|line| line.chars().count());
+        let first = ends.next();
+        assert!(ends.all(|end| Some(end) == first), "{text}");
     }
 
     #[test]
     fn markdown_has_as_many_cells_in_each_row() {
-        let text = print(&lines(), Form::Markdown);
-        assert!(text.starts_with("|  | unit | complex |\n| --- | --- | ---: |\n| short | M/s | "));
+        let text = print(saved(), Form::Markdown);
+        let head = "|  | who | waits | unit | complex |\n| --- | --- | --- | --- | ---: |\n";
+        assert!(text.starts_with(head), "{text}");
         let cells = |line: &str| line.replace("\\|", "").matches('|').count();
-        assert!(text.lines().all(|line| cells(line) == 4), "{text}");
+        assert!(text.lines().all(|line| cells(line) == 6), "{text}");
         assert!(
-            text.ends_with("| fails | ns | failed: a \\| b, and what else there is to say |\n")
+            text.contains("| **2.000 (1.000\u{2013}2.000) 3** |"),
+            "{text}"
         );
+        assert!(
+            text.contains("| failed: a \\| b, and what else there is to say |"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_saved_run_comes_back_as_it_was() {
+        let saved = saved();
+        let text = serde_json::to_string(&saved).expect("writes");
+        assert_eq!(serde_json::from_str::<Saved>(&text).expect("reads"), saved);
     }
 }

@@ -3,7 +3,10 @@
 #[cfg(has_boost)]
 mod queue;
 
-use crate::{Row, slices::Slice};
+use crate::{
+    row::{Kind, Row, Wait, Work},
+    slices::Slice,
+};
 
 /// Blocking sends and receives, 8 MiB of messages.
 #[cfg(has_boost)]
@@ -68,7 +71,7 @@ fn crowded(size: usize, slices: u32) -> Vec<Slice> {
 /// Blocking there and back.
 #[cfg(has_boost)]
 fn pinged(size: usize, slices: u32) -> Vec<Slice> {
-    use crate::slices::{Other, fill, round_trip};
+    use crate::{nap, slices::fill};
     use queue::Queue;
 
     let there = Queue::create("boost.there", 64, size);
@@ -90,12 +93,14 @@ fn pinged(size: usize, slices: u32) -> Vec<Slice> {
         back.send(&echo[..len]);
         u64::from_ne_bytes(*echo.first_chunk().expect("a number"))
     };
-    round_trip(Other::Process, slices, ping, pong)
+    nap::round_trip(slices, ping, pong)
 }
 
 #[cfg(not(has_boost))]
 fn copied(_size: usize, _slices: u32) -> Vec<Slice> {
-    std::panic::panic_any(MISSING)
+    crate::isolated::not_run(
+        "no Boost or no C++ compiler when this was built: apt-get install g++ libboost-dev",
+    )
 }
 
 #[cfg(not(has_boost))]
@@ -103,16 +108,22 @@ use copied as crowded;
 #[cfg(not(has_boost))]
 use copied as pinged;
 
-#[cfg(not(has_boost))]
-const MISSING: crate::isolated::NotRun =
-    crate::isolated::NotRun("libboost-dev (or a C++ compiler) is not installed");
-
 pub(super) fn rows() -> Vec<Row> {
+    let row = |work: Work, run: fn(usize, u32) -> Vec<Slice>| {
+        Row::new(
+            Kind::Rival,
+            work,
+            "boost message_queue",
+            Wait::Park,
+            move |n| run(work.size(), n),
+        )
+    };
     vec![
-        Row::rate("64B boost message_queue", |n| copied(64, n)),
-        Row::rate("4x4 64B boost message_queue", |n| crowded(64, n)),
-        Row::rate("64KiB boost message_queue", |n| copied(64 << 10, n)),
-        Row::rate("1MiB boost message_queue", |n| copied(1 << 20, n)),
-        Row::nanos("rtt 8B boost message_queue", |n| pinged(8, n)),
+        row(Work::Stream(64), copied),
+        row(Work::Stream(1 << 10), copied),
+        row(Work::Stream(64 << 10), copied),
+        row(Work::Stream(1 << 20), copied),
+        row(Work::Crowd(64), crowded),
+        row(Work::Trip(8), pinged),
     ]
 }

@@ -15,7 +15,7 @@ use iceoryx2::{
 
 use super::{lazy::Lazy, numbers};
 use crate::{
-    Row,
+    row::{Kind, Row, Wait, Work},
     slices::{END, Other, Reader, Slice, round_trip, stream},
     traces,
 };
@@ -208,15 +208,18 @@ fn pinged<const WORDS: usize>(buffer: usize, slices: u32) -> Vec<Slice> {
 }
 
 pub(super) fn rows() -> Vec<Row> {
+    let row =
+        |work, who, run: fn(u32) -> Vec<Slice>| Row::new(Kind::Rival, work, who, Wait::Spin, run);
+    let loan = "iceoryx2 loan";
     vec![
-        Row::rate("64B iceoryx2 loan", |n| lent::<8>(1024, n)),
+        row(Work::Stream(64), loan, |n| lent::<8>(1024, n)),
         // As many bytes as the others have room for.
-        Row::rate("64B iceoryx2 loan, 8 MiB of buffer", |n| {
+        row(Work::Stream(64), "iceoryx2 loan, 8 MiB of buffer", |n| {
             lent::<8>(1 << 17, n)
         }),
-        Row::rate("1KiB iceoryx2 loan", |n| lent::<128>(1024, n)),
-        Row::rate("64KiB iceoryx2 loan", |n| lent::<8192>(128, n)),
-        Row::rate("1MiB iceoryx2 loan", |n| lent::<{ 1 << 17 }>(8, n)),
-        Row::nanos("rtt 8B iceoryx2", |n| pinged::<1>(8, n)),
+        row(Work::Stream(1 << 10), loan, |n| lent::<128>(1024, n)),
+        row(Work::Stream(64 << 10), loan, |n| lent::<8192>(128, n)),
+        row(Work::Stream(1 << 20), loan, |n| lent::<{ 1 << 17 }>(8, n)),
+        row(Work::Trip(8), loan, |n| pinged::<1>(8, n)),
     ]
 }

@@ -7,8 +7,9 @@ use serde_bytes::Bytes;
 
 use super::numbers;
 use crate::{
-    Row,
-    slices::{Other, Reader, Slice, fill, round_trip, stream},
+    nap,
+    row::{Kind, Row, Wait, Work},
+    slices::{Other, Reader, Slice, fill, stream},
     traces,
 };
 
@@ -82,14 +83,20 @@ fn pinged(size: usize, slices: u32) -> Vec<Slice> {
         back.send(&Bytes::new(message)).expect("sends");
         u64::from_ne_bytes(*message.first_chunk().expect("a number"))
     };
-    round_trip(Other::Process, slices, ping, pong)
+    nap::round_trip(slices, ping, pong)
 }
 
 pub(super) fn rows() -> Vec<Row> {
+    let row = |work: Work, run: fn(usize, u32) -> Vec<Slice>| {
+        Row::new(Kind::Rival, work, "ipmpsc", Wait::Park, move |n| {
+            run(work.size(), n)
+        })
+    };
     vec![
-        Row::rate("64B ipmpsc", |n| copied(64, n)),
-        Row::rate("64KiB ipmpsc", |n| copied(64 << 10, n)),
-        Row::rate("1MiB ipmpsc", |n| copied(1 << 20, n)),
-        Row::nanos("rtt 8B ipmpsc", |n| pinged(8, n)),
+        row(Work::Stream(64), copied),
+        row(Work::Stream(1 << 10), copied),
+        row(Work::Stream(64 << 10), copied),
+        row(Work::Stream(1 << 20), copied),
+        row(Work::Trip(8), pinged),
     ]
 }

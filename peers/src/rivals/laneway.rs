@@ -9,12 +9,16 @@ use laneway::{
 
 use super::{limits::futex_round_trip, numbers};
 use crate::{
-    Row,
     crowd::{self, Tally},
     nap,
+    row::{Kind, Row, Wait, Work},
     slices::{Other, Reader, Slice, fill, round_trip, stream},
     traces,
 };
+
+const MIB: usize = 1 << 20;
+/// Messages of this size do not fit into a pipe as it comes.
+const LARGE: usize = 64 << 10;
 
 fn copied<C: Channel>(channel: C, size: usize, slices: u32) -> Vec<Slice> {
     let (mut tx, mut rx) = channel.pair().expect("opens");
@@ -168,71 +172,162 @@ fn receiver_of<C: Channel>(channel: &C, rx: &Mutex<C::Receiver>) -> C::Receiver 
     channel.adopt_receiver(handoff).expect("adopts")
 }
 
-fn row(name: &'static str, run: impl Fn(u32) -> Vec<Slice> + 'static) -> Row {
-    let unit = if name.starts_with("rtt") { "ns" } else { "M/s" };
-    Row {
-        name,
-        unit,
-        run: Box::new(run),
+/// A row that waits as the channel does at its defaults.
+fn row(work: Work, who: &str, wait: Wait, run: impl Fn(usize, u32) -> Vec<Slice> + 'static) -> Row {
+    Row::new(Kind::Laneway, work, who, wait, move |n| run(work.size(), n))
+}
+
+fn spsc() -> ShmSpsc {
+    ShmSpsc::new("").capacity(8 * MIB)
+}
+
+fn lock() -> ShmLocked {
+    ShmLocked::new("").capacity(8 * MIB)
+}
+
+fn mpmc() -> ShmMpmc {
+    ShmMpmc::new("").capacity(8 * MIB)
+}
+
+/// At its default capacity, or larger where the message would not fit.
+fn pipe(size: usize) -> Pipe {
+    match size {
+        ..LARGE => Pipe::new(),
+        _ => Pipe::new().capacity(MIB),
     }
 }
 
-pub(super) fn rows() -> Vec<Row> {
-    const MIB: usize = 1 << 20;
-    let spsc = || ShmSpsc::new("").capacity(8 * MIB);
-    let lock = || ShmLocked::new("").capacity(8 * MIB);
-    let fifo = || Fifo::new(format!("/tmp/{}", traces::name("fifo")));
-    let packet = || Pipe::new().mode(PipeMode::Packet);
-    let mpmc = || ShmMpmc::new("").capacity(8 * MIB);
+/// As [`pipe`].
+fn fifo(size: usize) -> Fifo {
+    let fifo = Fifo::new(format!("/tmp/{}", traces::name("fifo")));
+    match size {
+        ..LARGE => fifo,
+        _ => fifo.capacity(MIB),
+    }
+}
+
+fn packet() -> Pipe {
+    Pipe::new().mode(PipeMode::Packet)
+}
+
+fn sysv() -> Sysv {
+    Sysv::new("")
+}
+
+fn streams() -> Vec<Row> {
+    use Wait::{Adaptive, Kernel};
+
+    let mut rows = vec![
+        row(Work::Stream(8), "spsc copied", Adaptive, |size, n| {
+            copied(spsc(), size, n)
+        }),
+        row(Work::Stream(8), "lock batch 64", Adaptive, |size, n| {
+            batched(lock(), size, 64, n)
+        }),
+        row(Work::Stream(64), "spsc batch 32", Adaptive, |size, n| {
+            batched(spsc(), size, 32, n)
+        }),
+        row(Work::Stream(64), "lock batch 64", Adaptive, |size, n| {
+            batched(lock(), size, 64, n)
+        }),
+        row(Work::Stream(64), "lock drained", Adaptive, |size, n| {
+            lent(lock(), size, n)
+        }),
+        row(Work::Stream(64), "mpmc drained", Adaptive, |size, n| {
+            lent(mpmc(), size, n)
+        }),
+        row(Work::Stream(64), "pipe batch 256", Kernel, |size, n| {
+            batched(Pipe::new(), size, 256, n)
+        }),
+        row(Work::Stream(64), "pipe packet", Kernel, |size, n| {
+            copied(packet(), size, n)
+        }),
+    ];
+    for size in [64, 1 << 10, 64 << 10, MIB] {
+        let work = Work::Stream(size);
+        rows.push(row(work, "spsc lent", Adaptive, |size, n| {
+            lent(spsc(), size, n)
+        }));
+        rows.push(row(work, "spsc copied", Adaptive, |size, n| {
+            copied(spsc(), size, n)
+        }));
+    }
+    for size in [64, 1 << 10, 64 << 10] {
+        let work = Work::Stream(size);
+        rows.push(row(work, "lock", Adaptive, |size, n| {
+            copied(lock(), size, n)
+        }));
+        rows.push(row(work, "mpmc", Adaptive, |size, n| {
+            copied(mpmc(), size, n)
+        }));
+        rows.push(row(work, "pipe", Kernel, |size, n| {
+            copied(pipe(size), size, n)
+        }));
+        rows.push(row(work, "fifo", Kernel, |size, n| {
+            copied(fifo(size), size, n)
+        }));
+    }
+    for size in [64, 1 << 10] {
+        rows.push(row(Work::Stream(size), "sysv", Adaptive, |size, n| {
+            copied(sysv(), size, n)
+        }));
+    }
+    rows
+}
+
+fn trips() -> Vec<Row> {
+    use Wait::{Adaptive, Kernel, Park, Spin};
+
+    let trip = |who, wait, run: fn(usize, u32) -> Vec<Slice>| row(Work::Trip(8), who, wait, run);
     vec![
-        row("64B spsc lent", move |n| lent(spsc(), 64, n)),
-        row("64B spsc copied", move |n| copied(spsc(), 64, n)),
-        row("64B spsc batch 32", move |n| batched(spsc(), 64, 32, n)),
-        row("64B lock", move |n| copied(lock(), 64, n)),
-        row("64B lock batch 64", move |n| batched(lock(), 64, 64, n)),
-        row("64B lock drained", move |n| lent(lock(), 64, n)),
-        row("64B mpmc", move |n| copied(mpmc(), 64, n)),
-        row("64B mpmc drained", move |n| lent(mpmc(), 64, n)),
-        row("8B spsc copied", move |n| copied(spsc(), 8, n)),
-        row("8B lock batch 64", move |n| batched(lock(), 8, 64, n)),
-        row("64B pipe", move |n| copied(Pipe::new(), 64, n)),
-        row("64B pipe batch 256", move |n| {
-            batched(Pipe::new(), 64, 256, n)
+        trip("spsc", Spin, |size, n| {
+            pinged(spsc().wait(WaitStrategy::Spin), size, n)
         }),
-        row("64B pipe packet", move |n| copied(packet(), 64, n)),
-        row("64B fifo", move |n| copied(fifo(), 64, n)),
-        row("64B sysv", move |n| copied(Sysv::new(""), 64, n)),
-        row("1KiB spsc lent", move |n| lent(spsc(), 1 << 10, n)),
-        row("1KiB spsc copied", move |n| copied(spsc(), 1 << 10, n)),
-        row("64KiB spsc lent", move |n| lent(spsc(), 64 << 10, n)),
-        row("64KiB spsc copied", move |n| copied(spsc(), 64 << 10, n)),
-        row("1MiB spsc lent", move |n| lent(spsc(), MIB, n)),
-        row("1MiB spsc copied", move |n| copied(spsc(), MIB, n)),
-        row("rtt 8B spsc spin", move |n| {
-            pinged(spsc().wait(WaitStrategy::Spin), 8, n)
-        }),
-        row("rtt 8B spsc default", move |n| pinged(spsc(), 8, n)),
+        trip("spsc", Adaptive, |size, n| pinged(spsc(), size, n)),
         // Next to each other, so that the machine changes as little as may be between them.
-        row("rtt bare futex", futex_round_trip),
-        row("rtt 8B spsc park", move |n| {
-            woken(spsc().wait(WaitStrategy::Park), 8, n)
+        Row::new(
+            Kind::Limit,
+            Work::Trip(8),
+            "bare futex",
+            Park,
+            futex_round_trip,
+        ),
+        trip("spsc", Park, |size, n| {
+            woken(spsc().wait(WaitStrategy::Park), size, n)
         }),
-        row("rtt 8B lock spin", move |n| {
-            pinged(lock().wait(WaitStrategy::Spin), 8, n)
+        trip("lock", Spin, |size, n| {
+            pinged(lock().wait(WaitStrategy::Spin), size, n)
         }),
-        row("rtt 8B mpmc spin", move |n| {
-            pinged(mpmc().wait(WaitStrategy::Spin), 8, n)
+        trip("mpmc", Spin, |size, n| {
+            pinged(mpmc().wait(WaitStrategy::Spin), size, n)
         }),
-        row("rtt 8B pipe", move |n| pinged(Pipe::new(), 8, n)),
-        row("rtt 8B sysv", move |n| pinged(Sysv::new(""), 8, n)),
-        row("4x4 64B lock", move |n| crowded(lock(), n)),
-        row("4x4 64B lock batch 64", move |n| {
+        trip("pipe", Kernel, |size, n| woken(Pipe::new(), size, n)),
+        trip("sysv", Adaptive, |size, n| pinged(sysv(), size, n)),
+    ]
+}
+
+fn crowds() -> Vec<Row> {
+    use Wait::{Adaptive, Kernel};
+
+    let crowd =
+        |who, wait, run: fn(u32) -> Vec<Slice>| row(Work::Crowd(64), who, wait, move |_, n| run(n));
+    vec![
+        crowd("lock", Adaptive, |n| crowded(lock(), n)),
+        crowd("lock batch 64", Adaptive, |n| {
             crowded_batched(lock(), 64, n)
         }),
-        row("4x4 64B mpmc", move |n| crowded(mpmc(), n)),
-        row("4x4 64B mpmc batch 64", move |n| {
+        crowd("mpmc", Adaptive, |n| crowded(mpmc(), n)),
+        crowd("mpmc batch 64", Adaptive, |n| {
             crowded_batched(mpmc(), 64, n)
         }),
-        row("4x4 64B pipe packet", move |n| crowded(packet(), n)),
+        crowd("pipe packet", Kernel, |n| crowded(packet(), n)),
+        crowd("sysv", Adaptive, |n| crowded(sysv(), n)),
     ]
+}
+
+pub(super) fn rows() -> Vec<Row> {
+    [streams(), trips(), crowds()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

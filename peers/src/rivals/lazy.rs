@@ -19,6 +19,7 @@ impl<T> Lazy<T> {
     }
 
     /// Drops what is there.
+    #[cfg(feature = "rivals")]
     pub(super) fn clear(&mut self) {
         self.0 = None;
     }

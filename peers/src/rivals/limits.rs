@@ -12,9 +12,9 @@ use nix::{sys::stat::Mode, unistd::mkfifo};
 
 use super::numbers;
 use crate::{
-    Row,
     futex::{self, Tide},
     nap,
+    row::{Kind, Row, Wait, Work},
     slices::{Control, Other, Reader, SLICE, Slice, fill, round_trip, run, shared, stream},
     traces,
 };
@@ -132,7 +132,7 @@ fn pipe_round_trip(slices: u32) -> Vec<Slice> {
         back.write_all(&echo).expect("writes");
         u64::from_ne_bytes(echo)
     };
-    round_trip(Other::Process, slices, ping, pong)
+    nap::round_trip(slices, ping, pong)
 }
 
 #[repr(C)]
@@ -201,18 +201,31 @@ fn memcpy(size: usize, slices: u32) -> Vec<Slice> {
 }
 
 pub(super) fn rows() -> Vec<Row> {
-    let row = |name, unit, run: fn(u32) -> Vec<Slice>| Row {
-        name,
-        unit,
-        run: Box::new(run),
+    // Without a length, a check of the other side and all else that a library does: by hand, as people do.
+    let by_hand =
+        |work, who, run: fn(u32) -> Vec<Slice>| Row::new(Kind::Rival, work, who, Wait::Kernel, run);
+    let copies = |size: usize| {
+        Row::new(
+            Kind::Limit,
+            Work::Stream(size),
+            "bare memcpy",
+            Wait::Never,
+            move |n| memcpy(size, n),
+        )
     };
     vec![
-        row("rtt bare cache line", "ns", cache_line),
-        row("rtt bare pipe", "ns", pipe_round_trip),
-        row("64B bare pipe", "M/s", bare_pipe),
-        row("64B bare fifo", "M/s", bare_fifo),
-        row("64B bare sysv", "M/s", bare_sysv),
-        row("64KiB bare memcpy", "M/s", |n| memcpy(64 << 10, n)),
-        row("1MiB bare memcpy", "M/s", |n| memcpy(1 << 20, n)),
+        Row::new(
+            Kind::Limit,
+            Work::Trip(8),
+            "bare cache line",
+            Wait::Spin,
+            cache_line,
+        ),
+        by_hand(Work::Trip(8), "bare pipe", pipe_round_trip),
+        by_hand(Work::Stream(64), "bare pipe", bare_pipe),
+        by_hand(Work::Stream(64), "bare fifo", bare_fifo),
+        by_hand(Work::Stream(64), "bare sysv", bare_sysv),
+        copies(64 << 10),
+        copies(1 << 20),
     ]
 }

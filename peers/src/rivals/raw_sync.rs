@@ -5,36 +5,45 @@ use shared_memory::{Shmem, ShmemConf};
 
 use super::{lazy::Lazy, numbers};
 use crate::{
-    Row,
     crowd::{self, Tally},
+    row::{Kind, Row, Wait, Work},
     slices::{Other, Reader, Slice, fill, round_trip, stream},
     traces,
 };
 
-const SLOT: usize = 64;
-const SLOTS: usize = (8 << 20) / SLOT;
+/// Bytes of all slots.
+const ROOM: usize = 8 << 20;
 /// Where the lock's data begins.
 const DATA: usize = 128;
 
 /// What the lock is for.
 #[repr(C)]
-struct Data {
+struct Data<const SLOT: usize> {
     head: usize,
     tail: usize,
-    slots: [[u8; SLOT]; SLOTS],
+    slots: [u8; ROOM],
+}
+
+impl<const SLOT: usize> Data<SLOT> {
+    const SLOTS: usize = ROOM / SLOT;
+
+    fn slot(&mut self, number: usize) -> &mut [u8; SLOT] {
+        let (slots, _) = self.slots.as_chunks_mut();
+        &mut slots[number % Self::SLOTS]
+    }
 }
 
 /// A segment and its lock.
-struct Ring {
+struct Ring<const SLOT: usize> {
     lock: Box<dyn LockImpl>,
     segment: Shmem,
 }
 
-impl Ring {
+impl<const SLOT: usize> Ring<SLOT> {
     fn create(kind: &str) -> Self {
         let segment = ShmemConf::new()
             .os_id(traces::name(kind))
-            .size(DATA + size_of::<Data>())
+            .size(DATA + size_of::<Data<SLOT>>())
             .create()
             .expect("a segment");
         let base = segment.as_ptr();
@@ -64,11 +73,11 @@ impl Ring {
     fn push(&self, message: &[u8; SLOT]) -> bool {
         let guard = self.lock.lock().expect("locks");
         // SAFETY: the lock is held, and its data is this.
-        let data = unsafe { &mut *guard.cast::<Data>() };
-        if data.tail - data.head == SLOTS {
+        let data = unsafe { &mut *guard.cast::<Data<SLOT>>() };
+        if data.tail - data.head == Data::<SLOT>::SLOTS {
             return false;
         }
-        data.slots[data.tail % SLOTS] = *message;
+        *data.slot(data.tail) = *message;
         data.tail += 1;
         true
     }
@@ -77,11 +86,11 @@ impl Ring {
     fn pop(&self, message: &mut [u8; SLOT]) -> bool {
         let guard = self.lock.lock().expect("locks");
         // SAFETY: the lock is held, and its data is this.
-        let data = unsafe { &mut *guard.cast::<Data>() };
+        let data = unsafe { &mut *guard.cast::<Data<SLOT>>() };
         if data.tail == data.head {
             return false;
         }
-        *message = data.slots[data.head % SLOTS];
+        *message = *data.slot(data.head);
         data.head += 1;
         true
     }
@@ -99,14 +108,14 @@ impl Ring {
     }
 }
 
-fn copied(slices: u32) -> Vec<Slice> {
-    let ring = Ring::create("raw_sync");
+fn copied<const SLOT: usize>(slices: u32) -> Vec<Slice> {
+    let ring = Ring::<SLOT>::create("raw_sync");
     let name = ring.name();
     let mut theirs = Lazy::new();
     let mut buf = [0; SLOT];
     let mut out = [0; SLOT];
     let receive = move |reader: &mut Reader| {
-        theirs.get(|| Ring::open(&name)).receive(&mut buf);
+        theirs.get(|| Ring::<SLOT>::open(&name)).receive(&mut buf);
         reader.read(&buf);
     };
     let send = |from, to| {
@@ -119,11 +128,11 @@ fn copied(slices: u32) -> Vec<Slice> {
 }
 
 /// Four to four. Who finds it full or empty gives up the core: eight on two would wait for those who spin.
-fn crowded(slices: u32) -> Vec<Slice> {
-    let ring = Ring::create("raw_sync.crowd");
+fn crowded<const SLOT: usize>(slices: u32) -> Vec<Slice> {
+    let ring = Ring::<SLOT>::create("raw_sync.crowd");
     let name = ring.name();
     let sender = || {
-        let ring = Ring::open(&name);
+        let ring = Ring::<SLOT>::open(&name);
         let mut out = [0; SLOT];
         move |from, to| {
             for number in numbers(from, to) {
@@ -135,7 +144,7 @@ fn crowded(slices: u32) -> Vec<Slice> {
         }
     };
     let receiver = || {
-        let ring = Ring::open(&name);
+        let ring = Ring::<SLOT>::open(&name);
         let mut buf = [0; SLOT];
         move |tally: &mut Tally| {
             while !ring.pop(&mut buf) {
@@ -147,9 +156,9 @@ fn crowded(slices: u32) -> Vec<Slice> {
     crowd::run(Other::Process, slices, 1, sender, receiver)
 }
 
-fn pinged(slices: u32) -> Vec<Slice> {
-    let there = Ring::create("raw_sync.there");
-    let back = Ring::create("raw_sync.back");
+fn pinged<const SLOT: usize>(slices: u32) -> Vec<Slice> {
+    let there = Ring::<SLOT>::create("raw_sync.there");
+    let back = Ring::<SLOT>::create("raw_sync.back");
     let names = [there.name(), back.name()];
     let mut theirs = Lazy::new();
     let mut echo = [0; SLOT];
@@ -162,7 +171,7 @@ fn pinged(slices: u32) -> Vec<Slice> {
         assert_eq!(buf, out, "the echo");
     };
     let pong = move || {
-        let [their, back] = theirs.get(|| names.each_ref().map(|name| Ring::open(name)));
+        let [their, back] = theirs.get(|| names.each_ref().map(|name| Ring::<SLOT>::open(name)));
         their.receive(&mut echo);
         back.send(&echo);
         u64::from_ne_bytes(*echo.first_chunk().expect("a number"))
@@ -171,9 +180,14 @@ fn pinged(slices: u32) -> Vec<Slice> {
 }
 
 pub(super) fn rows() -> Vec<Row> {
+    let row = |work, wait, run: fn(u32) -> Vec<Slice>| {
+        Row::new(Kind::Rival, work, "raw_sync + shared_memory", wait, run)
+    };
     vec![
-        Row::rate("64B raw_sync + shared_memory", copied),
-        Row::rate("4x4 64B raw_sync + shared_memory", crowded),
-        Row::nanos("rtt 64B raw_sync + shared_memory", pinged),
+        row(Work::Stream(64), Wait::Spin, copied::<64>),
+        row(Work::Stream(1 << 10), Wait::Spin, copied::<{ 1 << 10 }>),
+        row(Work::Stream(64 << 10), Wait::Spin, copied::<{ 64 << 10 }>),
+        row(Work::Crowd(64), Wait::Yield, crowded::<64>),
+        row(Work::Trip(8), Wait::Spin, pinged::<8>),
     ]
 }

@@ -2,8 +2,8 @@
 
 use super::numbers;
 use crate::{
-    Row,
     crowd::{self, Tally},
+    row::{Kind, Row, Wait, Work},
     slices::{Other, Reader, fill, stream},
 };
 
@@ -59,22 +59,29 @@ pub(super) fn rows() -> Vec<Row> {
         };
         crowd::run(Other::Thread, slices, 1, sender, receiver)
     };
+    let channel = "crossbeam-channel (threads)";
     vec![
-        Row {
-            name: "64B rtrb (threads)",
-            unit: "M/s",
-            run: Box::new(rtrb),
-        },
-        Row {
-            name: "64B crossbeam-channel (threads)",
-            unit: "M/s",
-            run: Box::new(crossbeam),
-        },
+        Row::new(
+            Kind::Threads,
+            Work::Stream(64),
+            "rtrb (threads)",
+            Wait::Spin,
+            rtrb,
+        ),
         // Who waits spins and yields a few times, then sleeps.
-        Row {
-            name: "4x4 64B crossbeam-channel (threads)",
-            unit: "M/s",
-            run: Box::new(crowded),
-        },
+        Row::new(
+            Kind::Threads,
+            Work::Stream(64),
+            channel,
+            Wait::Adaptive,
+            crossbeam,
+        ),
+        Row::new(
+            Kind::Threads,
+            Work::Crowd(64),
+            channel,
+            Wait::Adaptive,
+            crowded,
+        ),
     ]
 }
