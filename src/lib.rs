@@ -13,6 +13,7 @@ mod handoff;
 mod lock;
 mod presence;
 mod registry;
+mod robust;
 mod sync;
 mod wait;
 mod watch;

@@ -8,12 +8,12 @@
 //! ```text
 //!   unlocked --lock--> writing --tail.store(Release)--> published --unlock--> unlocked
 //!      ^                  | dies: nothing was sent          | dies: it was sent
-//!      +---- recover <----+---------------------------------+
+//!      +--- taken over <--+---------------------------------+
 //! ```
 
 use crate::{
     Deadline,
-    lock::{Held, Lock, LockError},
+    lock::{Lock, LockError},
     ring::{
         Data,
         record::{self, Kind},
@@ -65,7 +65,7 @@ pub(crate) trait Sink {
 pub(crate) struct Locked<'a, L> {
     cursors: Cursors<'a>,
     data: Data<'a>,
-    lock: &'a L,
+    lock: L,
 }
 
 /// Gives the lock back however the section is left.
@@ -81,7 +81,7 @@ impl<L: Lock> Drop for Section<'_, L> {
 impl<'a, L: Lock> Locked<'a, L> {
     /// `lock` and `cursors.seen` are those of the side that will be used.
     #[inline]
-    pub(crate) fn new(cursors: Cursors<'a>, data: Data<'a>, lock: &'a L) -> Self {
+    pub(crate) fn new(cursors: Cursors<'a>, data: Data<'a>, lock: L) -> Self {
         Self {
             cursors,
             data,
@@ -89,14 +89,11 @@ impl<'a, L: Lock> Locked<'a, L> {
         }
     }
 
-    fn enter(&self, deadline: Deadline) -> Result<Section<'a, L>, Stuck> {
+    #[inline(always)]
+    fn enter(&self, deadline: Deadline) -> Result<Section<'_, L>, Stuck> {
         match self.lock.lock(deadline) {
-            Ok(Held::Clean) => Ok(Section(self.lock)),
-            Ok(Held::OwnerDied) => {
-                // Publish last: whatever the dead one did, the cursors are sound.
-                self.lock.recover();
-                Ok(Section(self.lock))
-            }
+            // Taken over from a dead holder or not. Publish last: whatever it did, the cursors are sound.
+            Ok(()) => Ok(Section(&self.lock)),
             Err(LockError::Busy) => Err(Stuck::NotNow),
             Err(LockError::Lost) => Err(Stuck::Poisoned),
         }
