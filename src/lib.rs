@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod address;
+mod cache;
 mod capability;
 mod channel;
 mod clock;
@@ -13,6 +14,7 @@ mod handoff;
 mod lock;
 mod presence;
 mod registry;
+mod robust;
 mod sync;
 mod wait;
 mod watch;

@@ -3,15 +3,6 @@
 
 use crate::Deadline;
 
-/// How a lock was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Held {
-    /// Nobody had it.
-    Clean,
-    /// Its holder died. [`Lock::recover`] comes before unlocking.
-    OwnerDied,
-}
-
 /// Why a lock was not had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LockError {
@@ -21,13 +12,10 @@ pub(crate) enum LockError {
     Lost,
 }
 
-/// A mutual exclusion between processes.
+/// A mutual exclusion between processes. What it protects must be sound at any moment, since a holder may die.
 pub(crate) trait Lock {
-    /// Takes it, waiting for its holder up to the deadline.
-    fn lock(&self, deadline: Deadline) -> Result<Held, LockError>;
-
-    /// Declares what it protects to be sound again, after [`Held::OwnerDied`].
-    fn recover(&self);
+    /// Takes it, waiting for its holder up to the deadline, or takes it over from a dead one.
+    fn lock(&self, deadline: Deadline) -> Result<(), LockError>;
 
     /// Gives it back; the caller has it.
     fn unlock(&self);

@@ -8,12 +8,12 @@
 //! ```text
 //!   unlocked --lock--> writing --tail.store(Release)--> published --unlock--> unlocked
 //!      ^                  | dies: nothing was sent          | dies: it was sent
-//!      +---- recover <----+---------------------------------+
+//!      +--- taken over <--+---------------------------------+
 //! ```
 
 use crate::{
     Deadline,
-    lock::{Held, Lock, LockError},
+    lock::{Lock, LockError},
     ring::{
         Data,
         record::{self, Kind},
@@ -41,6 +41,8 @@ pub(crate) struct Moved {
     pub(crate) messages: usize,
     /// The length of the last one.
     pub(crate) last: usize,
+    /// Bytes that are known to be behind it.
+    pub(crate) left: u64,
 }
 
 /// Where a ring's positions are.
@@ -65,14 +67,14 @@ pub(crate) trait Sink {
 pub(crate) struct Locked<'a, L> {
     cursors: Cursors<'a>,
     data: Data<'a>,
-    lock: &'a L,
+    lock: L,
 }
 
 /// Gives the lock back however the section is left.
 struct Section<'a, L: Lock>(&'a L);
 
 impl<L: Lock> Drop for Section<'_, L> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         self.0.unlock();
     }
@@ -81,7 +83,7 @@ impl<L: Lock> Drop for Section<'_, L> {
 impl<'a, L: Lock> Locked<'a, L> {
     /// `lock` and `cursors.seen` are those of the side that will be used.
     #[inline]
-    pub(crate) fn new(cursors: Cursors<'a>, data: Data<'a>, lock: &'a L) -> Self {
+    pub(crate) fn new(cursors: Cursors<'a>, data: Data<'a>, lock: L) -> Self {
         Self {
             cursors,
             data,
@@ -89,14 +91,11 @@ impl<'a, L: Lock> Locked<'a, L> {
         }
     }
 
-    fn enter(&self, deadline: Deadline) -> Result<Section<'a, L>, Stuck> {
+    #[inline(always)]
+    fn enter(&self, deadline: Deadline) -> Result<Section<'_, L>, Stuck> {
         match self.lock.lock(deadline) {
-            Ok(Held::Clean) => Ok(Section(self.lock)),
-            Ok(Held::OwnerDied) => {
-                // Publish last: whatever the dead one did, the cursors are sound.
-                self.lock.recover();
-                Ok(Section(self.lock))
-            }
+            // Taken over from a dead holder or not. Publish last: whatever it did, the cursors are sound.
+            Ok(()) => Ok(Section(&self.lock)),
             Err(LockError::Busy) => Err(Stuck::NotNow),
             Err(LockError::Lost) => Err(Stuck::Poisoned),
         }
@@ -227,6 +226,7 @@ impl<'a, L: Lock> Locked<'a, L> {
             }
             head = head.wrapping_add(size);
         }
+        moved.left = tail.wrapping_sub(head);
         // ORDERING: Release; pairs with the Acquire in `Free::has`: who sees the head may overwrite
         // what is before it.
         self.cursors.head.store(head, Ordering::Release);
@@ -236,6 +236,13 @@ impl<'a, L: Lock> Locked<'a, L> {
             (0, None) => Err(Stuck::NotNow),
             _ => Ok(moved),
         }
+    }
+
+    /// Whether there is a message that this side has seen before.
+    #[inline]
+    pub(crate) fn knows_message(&self) -> bool {
+        // ORDERING: Relaxed, twice; a hint.
+        self.cursors.head.load(Ordering::Relaxed) != self.cursors.seen.load(Ordering::Relaxed)
     }
 }
 

@@ -3,8 +3,9 @@
 use std::mem::offset_of;
 
 use crate::{
+    robust::RobustLock,
     sync::{AtomicU32, AtomicU64},
-    sys::robust::RobustMutex,
+    sys::raw_sync::MutexPlace,
     wait::{Bell, Event},
 };
 
@@ -70,9 +71,11 @@ pub(crate) struct Side {
 #[repr(C, align(128))]
 pub(crate) struct LockLine {
     /// Held by whoever moves this side's cursor.
-    pub(crate) mutex: RobustMutex,
+    pub(crate) lock: RobustLock,
     /// The other side's cursor as last seen under this lock. The producers' is how far the ring is free in `shm+mpmc`.
     pub(crate) seen: AtomicU64,
+    /// The same as `lock`, if raw_sync's was chosen.
+    pub(crate) mutex: MutexPlace,
 }
 
 /// The start of every segment.
@@ -132,16 +135,18 @@ pub(crate) const FIELDS: &[(&str, usize)] = &[
     ("producer.moved", offset_of!(Header, producer.moved)),
     ("consumer.cursor", offset_of!(Header, consumer.cursor)),
     ("consumer.moved", offset_of!(Header, consumer.moved)),
+    ("producer_lock.lock", offset_of!(Header, producer_lock.lock)),
+    ("producer_lock.seen", offset_of!(Header, producer_lock.seen)),
     (
         "producer_lock.mutex",
         offset_of!(Header, producer_lock.mutex),
     ),
-    ("producer_lock.seen", offset_of!(Header, producer_lock.seen)),
+    ("consumer_lock.lock", offset_of!(Header, consumer_lock.lock)),
+    ("consumer_lock.seen", offset_of!(Header, consumer_lock.seen)),
     (
         "consumer_lock.mutex",
         offset_of!(Header, consumer_lock.mutex),
     ),
-    ("consumer_lock.seen", offset_of!(Header, consumer_lock.seen)),
 ];
 
 const _: () = assert!(offset_of!(Header, producer) == 128);

@@ -16,4 +16,3 @@ pub(crate) mod inherit;
 pub(crate) mod membarrier;
 pub(crate) mod msg;
 pub(crate) mod raw_sync;
-pub(crate) mod robust;

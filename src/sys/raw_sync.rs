@@ -9,11 +9,24 @@ use raw_sync::{
 
 use crate::{
     Deadline,
-    lock::{Held, Lock, LockError},
-    sys::robust::RobustMutex,
+    lock::{Lock, LockError},
+    sync::UnsafeCell,
 };
 
-/// raw_sync's process-shared mutex in the place of a [`RobustMutex`].
+/// Where such a mutex lies.
+#[repr(C, align(64))]
+pub(crate) struct MutexPlace(UnsafeCell<libc::pthread_mutex_t>);
+
+// SAFETY: by S4; a pthread mutex is made to be used by many threads.
+unsafe impl Sync for MutexPlace {}
+
+impl MutexPlace {
+    fn as_ptr(&self) -> *mut u8 {
+        self.0.get().cast()
+    }
+}
+
+/// raw_sync's process-shared mutex in its place.
 pub(crate) struct RawSyncMutex(Box<dyn LockImpl>);
 
 // SAFETY: by S4; it holds nothing but the address of a process-shared pthread mutex.
@@ -23,14 +36,14 @@ unsafe impl Sync for RawSyncMutex {}
 
 impl RawSyncMutex {
     /// Makes one in `place`. Nobody else may know the place yet (S4).
-    pub(crate) fn init(place: &RobustMutex) -> io::Result<()> {
+    pub(crate) fn init(place: &MutexPlace) -> io::Result<()> {
         // SAFETY: by S4; the place is as large and as aligned as a pthread mutex.
         let made = unsafe { Mutex::new(place.as_ptr(), ptr::null_mut()) };
         made.map(drop).map_err(|e| io::Error::other(e.to_string()))
     }
 
     /// The one that was made in `place`, which must outlive it.
-    pub(crate) fn existing(place: &RobustMutex) -> Result<Self, LockError> {
+    pub(crate) fn existing(place: &MutexPlace) -> Result<Self, LockError> {
         // SAFETY: by S4.
         let made = unsafe { Mutex::from_existing(place.as_ptr(), ptr::null_mut()) };
         made.map(|(lock, _)| Self(lock))
@@ -40,17 +53,18 @@ impl RawSyncMutex {
 
 impl Lock for RawSyncMutex {
     /// Asks again and again until the deadline: raw_sync's timed lock is broken (docs/design.md).
-    fn lock(&self, deadline: Deadline) -> Result<Held, LockError> {
+    #[cold]
+    fn lock(&self, deadline: Deadline) -> Result<(), LockError> {
         if deadline == Deadline::NEVER {
             let guard = self.0.lock().map_err(|_| LockError::Lost)?;
             mem::forget(guard);
-            return Ok(Held::Clean);
+            return Ok(());
         }
         loop {
             match self.0.try_lock(Timeout::Val(std::time::Duration::ZERO)) {
                 Ok(guard) => {
                     mem::forget(guard);
-                    return Ok(Held::Clean);
+                    return Ok(());
                 }
                 Err(_) if deadline.has_passed() => return Err(LockError::Busy),
                 Err(_) => std::thread::yield_now(),
@@ -58,8 +72,7 @@ impl Lock for RawSyncMutex {
         }
     }
 
-    fn recover(&self) {}
-
+    #[cold]
     fn unlock(&self) {
         // It fails only for one who does not have it.
         let _ = self.0.release();

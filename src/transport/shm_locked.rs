@@ -1,18 +1,18 @@
 //! `shm+lock:` a ring in shared memory under two robust locks: many senders, many receivers.
 
-use std::{ffi::OsString, io, time::Duration};
+use std::{ffi::OsString, io};
 
 use crate::{
     Address, AddressError, Capabilities, Channel, Deadline, Depth, End, Endpoint, Fan, Key, Limits,
-    OpenError, OpenErrorKind, Receiver, RecvError, SendError, Sender, Transport,
-    lock::{Held, Lock, LockError},
-    ring::locked::{Cursors, Locked, Moved, Sink, Stuck},
-    shm::{
-        layout::{Header, LockLine},
-        segment::Segment,
+    OpenError, Receiver, RecvError, SendError, Sender, Transport,
+    ring::{
+        hold_off,
+        locked::{Cursors, Locked, Moved, Sink, Stuck},
     },
-    sys::{raw_sync::RawSyncMutex, robust::RobustMutex},
+    shm::{layout::Header, segment::Segment},
+    sys::raw_sync::RawSyncMutex,
     transport::family::{
+        holder::{Held, Holder, line},
         member::{Member, Seat, endpoint_by_member},
         ring_options::{self, RingKind, RingOptions, ring_builder, ring_channel},
         scratch::{Scratch, reserve_in_scratch},
@@ -20,13 +20,10 @@ use crate::{
     },
 };
 
-/// How long a call that may not wait waits for the lock: its holder copies a message, or died.
-const BRIEFLY: Duration = Duration::from_micros(200);
-
 /// Which lock guards each side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LockChoice {
-    /// A robust process-shared mutex: when its holder dies, the next takes over at once.
+    /// A robust lock: when its holder dies, the next takes over at once.
     #[default]
     Robust,
     /// raw_sync's mutex, for comparison. When its holder dies, everybody waits for ever, and calls
@@ -39,7 +36,8 @@ impl LockChoice {
     fn init(self, header: &Header) -> io::Result<()> {
         for line in [&header.producer_lock, &header.consumer_lock] {
             match self {
-                Self::Robust => line.mutex.init()?,
+                // All zeroes is free.
+                Self::Robust => {}
                 Self::RawSync => RawSyncMutex::init(&line.mutex)?,
             }
         }
@@ -98,13 +96,13 @@ impl ShmLocked {
             },
         }
     }
+}
 
-    fn raw_sync(&self, line: &LockLine) -> Result<Option<RawSyncMutex>, OpenError> {
+impl ShmLocked {
+    fn holder(&self, segment: &Segment, end: End) -> Result<Holder, OpenError> {
         match self.lock {
-            LockChoice::Robust => Ok(None),
-            LockChoice::RawSync => RawSyncMutex::existing(&line.mutex)
-                .map(Some)
-                .map_err(|_| OpenError::new(self.address(), OpenErrorKind::Os)),
+            LockChoice::Robust => Holder::robust(segment, &self.address()),
+            LockChoice::RawSync => Holder::raw_sync(segment, end, &self.address()),
         }
     }
 }
@@ -168,87 +166,77 @@ impl Channel for ShmLocked {
     }
 }
 
-/// The lock of one side, whichever was chosen.
-struct Chosen<'a> {
-    robust: &'a RobustMutex,
-    raw_sync: Option<&'a RawSyncMutex>,
-}
-
-impl Lock for Chosen<'_> {
-    #[inline]
-    fn lock(&self, deadline: Deadline) -> Result<Held, LockError> {
-        match self.raw_sync {
-            None => self.robust.lock(deadline),
-            Some(lock) => lock.lock(deadline),
-        }
-    }
-
-    fn recover(&self) {
-        self.robust.recover();
-    }
-
-    #[inline]
-    fn unlock(&self) {
-        match self.raw_sync {
-            None => self.robust.unlock(),
-            Some(lock) => lock.unlock(),
-        }
-    }
-}
-
 /// The ring as the side of `end` sees it.
-#[inline]
-fn with_ring<T>(
-    seat: &Seat,
-    end: End,
-    raw_sync: Option<&RawSyncMutex>,
-    act: impl FnOnce(Locked<'_, Chosen<'_>>) -> T,
-) -> T {
+#[inline(always)]
+fn ring<'a>(seat: &'a Seat, end: End, holder: &'a Holder) -> Locked<'a, Held<'a>> {
     let header = seat.segment().header();
-    let LockLine { mutex, seen } = match end {
-        End::Sender => &header.producer_lock,
-        End::Receiver => &header.consumer_lock,
-    };
-    let lock = Chosen {
-        robust: mutex,
-        raw_sync,
-    };
     let cursors = Cursors {
         tail: &header.producer.cursor,
         head: &header.consumer.cursor,
-        seen,
+        seen: &line(seat.segment(), end).seen,
     };
-    act(Locked::new(cursors, seat.segment().data(), &lock))
-}
-
-/// How long to wait for the lock in a call that ends at `deadline`.
-fn patience(deadline: Deadline) -> Deadline {
-    if deadline == Deadline::NOW {
-        return Deadline::after(BRIEFLY);
-    }
-    deadline
+    Locked::new(cursors, seat.segment().data(), holder.hold(seat, end))
 }
 
 /// The sending end of a [`ShmLocked`].
 #[derive(Debug)]
 pub struct LockedSender {
+    holder: Holder,
     member: Member,
-    raw_sync: Option<RawSyncMutex>,
     max_message: usize,
     scratch: Scratch,
 }
 
 impl LockedSender {
     fn new(channel: &ShmLocked, segment: Segment) -> Result<Self, OpenError> {
-        let raw_sync = channel.raw_sync(&segment.header().producer_lock)?;
-        let max_message = segment.max_message();
         let (address, wait) = (channel.address(), channel.options.wait);
         Ok(Self {
+            holder: channel.holder(&segment, End::Sender)?,
+            max_message: segment.max_message(),
             member: Member::new(segment, End::Sender, address, wait),
-            raw_sync,
-            max_message,
             scratch: Scratch::new(),
         })
+    }
+
+    /// Sends as many of these as there is room for, none of which is too long, if that can be done at once.
+    #[inline(always)]
+    fn push(&self, messages: &[&[u8]], need: usize, deadline: Deadline) -> Option<usize> {
+        let seat = self.member.seat();
+        let ring = ring(seat, End::Sender, &self.holder);
+        if !seat.is_quiet() || !ring.may_have_room(need) {
+            return None;
+        }
+        let pushed = ring.push(messages, deadline).ok()?;
+        self.member.segment().header().items().notify();
+        Some(pushed)
+    }
+
+    /// Sends as many of these as there is room for, waiting until there is for the first.
+    #[cold]
+    fn push_slowly(
+        &mut self,
+        messages: &[&[u8]],
+        need: usize,
+        deadline: Deadline,
+    ) -> Result<usize, SendError> {
+        let holder = &self.holder;
+        let pushed = self.member.wait(deadline, |seat, look| {
+            if seat.is_alone(look) {
+                return Some(Err(SendError::Disconnected));
+            }
+            let ring = ring(seat, End::Sender, holder);
+            if !ring.may_have_room(need) {
+                return None;
+            }
+            match ring.push(messages, deadline) {
+                Ok(count) => Some(Ok(count)),
+                Err(Stuck::NotNow | Stuck::TooSmall(_)) => None,
+                Err(Stuck::Poisoned | Stuck::Corrupt) => Some(Err(SendError::Poisoned)),
+            }
+        });
+        let pushed = pushed.unwrap_or(Err(SendError::Full))?;
+        self.member.segment().header().items().notify();
+        Ok(pushed)
     }
 }
 
@@ -260,8 +248,8 @@ impl Endpoint for LockedSender {
     }
 
     fn depth(&self) -> io::Result<Depth> {
-        let used = with_ring(self.member.seat(), End::Sender, None, |ring| ring.used());
-        Ok(Depth::of_bytes(used))
+        let ring = ring(self.member.seat(), End::Sender, &self.holder);
+        Ok(Depth::of_bytes(ring.used()))
     }
 }
 
@@ -270,10 +258,17 @@ impl Sender for LockedSender {
 
     #[inline]
     fn send_by(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
-        self.send_batch_by(&[message], deadline)?;
+        let max = self.max_message;
+        if message.len() > max {
+            return Err(SendError::TooLarge { max });
+        }
+        if self.push(&[message], message.len(), deadline).is_none() {
+            self.push_slowly(&[message], message.len(), deadline)?;
+        }
         Ok(())
     }
 
+    /// Takes the lock once for as many as there is room for.
     #[inline]
     fn send_batch_by(
         &mut self,
@@ -283,39 +278,21 @@ impl Sender for LockedSender {
         let max = self.max_message;
         // Those before a message that is too long are sent.
         let fit = messages.iter().take_while(|m| m.len() <= max).count();
-        let (messages, tail) = messages.split_at(fit);
-        let Some(first) = messages.first() else {
-            return if tail.is_empty() {
-                Ok(0)
-            } else {
-                Err(SendError::TooLarge { max })
-            };
-        };
-        let raw_sync = self.raw_sync.as_ref();
+        let (fitting, rest) = messages.split_at(fit);
+        if fitting.is_empty() && !rest.is_empty() {
+            return Err(SendError::TooLarge { max });
+        }
         let mut sent = 0;
-        while let Some(rest) = messages.get(sent..).filter(|rest| !rest.is_empty()) {
-            let need = rest.first().map_or(first.len(), |m| m.len());
-            let pushed = self.member.wait(deadline, |seat, look| {
-                if seat.is_alone(look) {
-                    return Some(Err(SendError::Disconnected));
-                }
-                with_ring(seat, End::Sender, raw_sync, |ring| {
-                    if !ring.may_have_room(need) {
-                        return None;
-                    }
-                    match ring.push(rest, patience(deadline)) {
-                        Ok(count) => Some(Ok(count)),
-                        Err(Stuck::NotNow | Stuck::TooSmall(_)) => None,
-                        Err(Stuck::Poisoned | Stuck::Corrupt) => Some(Err(SendError::Poisoned)),
-                    }
-                })
-            });
-            match pushed.unwrap_or(Err(SendError::Full)) {
+        while let Some((rest, first)) = fitting.get(sent..).and_then(|r| Some((r, r.first()?))) {
+            let pushed = match self.push(rest, first.len(), deadline) {
+                Some(pushed) => Ok(pushed),
+                None => self.push_slowly(rest, first.len(), deadline),
+            };
+            match pushed {
                 Ok(count) => sent += count,
                 Err(error) if sent == 0 => return Err(error),
                 Err(_) => break,
             }
-            self.member.segment().header().items().notify();
         }
         Ok(sent)
     }
@@ -324,53 +301,76 @@ impl Sender for LockedSender {
 /// The receiving end of a [`ShmLocked`].
 #[derive(Debug)]
 pub struct LockedReceiver {
+    holder: Holder,
     member: Member,
-    raw_sync: Option<RawSyncMutex>,
     max_message: usize,
     stash: Stash,
+    /// Whether messages came one after another when it last looked.
+    streams: bool,
 }
 
 impl LockedReceiver {
     fn new(channel: &ShmLocked, segment: Segment) -> Result<Self, OpenError> {
-        let raw_sync = channel.raw_sync(&segment.header().consumer_lock)?;
-        let max_message = segment.max_message();
         let (address, wait) = (channel.address(), channel.options.wait);
         Ok(Self {
+            holder: channel.holder(&segment, End::Receiver)?,
+            max_message: segment.max_message(),
             member: Member::new(segment, End::Receiver, address, wait),
-            raw_sync,
-            max_message,
             stash: Stash::new(),
+            streams: false,
         })
     }
 }
 
 /// Takes what there is into `sink`, waiting for the first message.
-#[inline]
+#[inline(always)]
 fn take(
     member: &mut Member,
-    raw_sync: Option<&RawSyncMutex>,
+    holder: &Holder,
+    streams: &mut bool,
+    deadline: Deadline,
+    sink: &mut impl Sink,
+) -> Result<Moved, RecvError> {
+    let ring = ring(member.seat(), End::Receiver, holder);
+    if *streams && !ring.knows_message() {
+        hold_off();
+    }
+    if ring.may_have_message()
+        && let Ok(moved) = ring.pop(deadline, sink)
+    {
+        *streams = moved.messages > 1 || moved.left > 0;
+        member.segment().header().room().notify();
+        return Ok(moved);
+    }
+    *streams = false;
+    take_slowly(member, holder, deadline, sink)
+}
+
+#[cold]
+fn take_slowly(
+    member: &mut Member,
+    holder: &Holder,
     deadline: Deadline,
     sink: &mut impl Sink,
 ) -> Result<Moved, RecvError> {
     let taken = member.wait(deadline, |seat, look| {
-        with_ring(seat, End::Receiver, raw_sync, |ring| {
+        let ring = ring(seat, End::Receiver, holder);
+        if !ring.may_have_message() {
+            // In this order: a sender that is gone has sent all that it will.
+            if !seat.is_alone(look) {
+                return None;
+            }
             if !ring.may_have_message() {
-                // In this order: a sender that is gone has sent all that it will.
-                if !seat.is_alone(look) {
-                    return None;
-                }
-                if !ring.may_have_message() {
-                    return Some(Err(RecvError::Disconnected));
-                }
+                return Some(Err(RecvError::Disconnected));
             }
-            match ring.pop(patience(deadline), sink) {
-                Ok(moved) => Some(Ok(moved)),
-                Err(Stuck::NotNow) => None,
-                Err(Stuck::TooSmall(needed)) => Some(Err(RecvError::TooSmall { needed })),
-                Err(Stuck::Poisoned) => Some(Err(RecvError::Poisoned)),
-                Err(Stuck::Corrupt) => Some(Err(RecvError::Corrupt)),
-            }
-        })
+        }
+        match ring.pop(deadline, sink) {
+            Ok(moved) => Some(Ok(moved)),
+            Err(Stuck::NotNow) => None,
+            Err(Stuck::TooSmall(needed)) => Some(Err(RecvError::TooSmall { needed })),
+            Err(Stuck::Poisoned) => Some(Err(RecvError::Poisoned)),
+            Err(Stuck::Corrupt) => Some(Err(RecvError::Corrupt)),
+        }
     });
     let moved = taken.unwrap_or(Err(RecvError::Empty))?;
     member.segment().header().room().notify();
@@ -385,16 +385,17 @@ impl Endpoint for LockedReceiver {
     }
 
     fn depth(&self) -> io::Result<Depth> {
-        let used = with_ring(self.member.seat(), End::Receiver, None, |ring| ring.used());
-        Ok(Depth::of_bytes(used + self.stash.bytes()))
+        let ring = ring(self.member.seat(), End::Receiver, &self.holder);
+        Ok(Depth::of_bytes(ring.used() + self.stash.bytes()))
     }
 }
 
 impl Receiver for LockedReceiver {
     fn peek(&mut self, deadline: Deadline) -> Result<&[u8], RecvError> {
         if self.stash.is_empty() {
-            let raw_sync = self.raw_sync.as_ref();
-            take(&mut self.member, raw_sync, deadline, self.stash.want(1))?;
+            let sink = self.stash.want(1);
+            let streams = &mut self.streams;
+            take(&mut self.member, &self.holder, streams, deadline, sink)?;
         }
         Ok(self.stash.front().unwrap_or_default())
     }
@@ -412,11 +413,14 @@ impl Receiver for LockedReceiver {
         if let Some(taken) = self.stash.take(buf) {
             return taken;
         }
-        let raw_sync = self.raw_sync.as_ref();
-        let moved = take(&mut self.member, raw_sync, deadline, &mut Direct(Some(buf)))?;
+        let sink = &mut Direct(Some(buf));
+        let streams = &mut self.streams;
+        let moved = take(&mut self.member, &self.holder, streams, deadline, sink)?;
         Ok(moved.last)
     }
 
+    /// Takes the lock once for many messages.
+    #[inline(always)]
     fn drain_by(
         &mut self,
         max: usize,
@@ -427,9 +431,9 @@ impl Receiver for LockedReceiver {
         let mut drained = 0;
         while drained < max {
             if self.stash.is_empty() {
-                let raw_sync = self.raw_sync.as_ref();
                 let sink = self.stash.want(max - drained);
-                match take(&mut self.member, raw_sync, deadline, sink) {
+                let streams = &mut self.streams;
+                match take(&mut self.member, &self.holder, streams, deadline, sink) {
                     Ok(_) => {}
                     Err(error) if drained == 0 => return Err(error),
                     Err(_) => break,

@@ -4,11 +4,12 @@ use std::{ffi::OsString, io};
 
 use crate::{
     Address, AddressError, Capabilities, Channel, Deadline, Depth, End, Endpoint, Fan, Key, Limits,
-    OpenError, OpenErrorKind, Receiver, RecvError, SendError, Sender, Transport, presence,
+    OpenError, OpenErrorKind, Receiver, RecvError, SendError, Sender, Transport,
     ring::mpmc::{self, NOBODY, Pace, Ring, SLOT, Stuck, Taken},
     shm::segment::Segment,
     transport::family::{
         member::{Member, Seat, endpoint_by_member},
+        number,
         ring_options::{self, RingKind, RingOptions, ring_builder, ring_channel},
         scratch::{Scratch, reserve_in_scratch},
     },
@@ -122,9 +123,8 @@ fn depth(segment: &Segment) -> Depth {
 }
 
 /// Takes a number that no other living end has, and disowns what the last one with this number left.
-fn number(channel: &ShmMpmc, segment: &Segment) -> Result<u16, OpenError> {
-    let os = |error| OpenError::os(channel.address(), error);
-    let number = presence::take_number(segment.fd().map_err(os)?, NOBODY).map_err(os)?;
+fn take_number(channel: &ShmMpmc, segment: &Segment) -> Result<u16, OpenError> {
+    let number = number::take(segment, NOBODY, &channel.address())?;
     match ring(segment).disown(number) {
         Ok(()) => Ok(number),
         Err(_) => Err(OpenError::new(channel.address(), OpenErrorKind::Corrupt)),
@@ -133,17 +133,7 @@ fn number(channel: &ShmMpmc, segment: &Segment) -> Result<u16, OpenError> {
 
 /// Whether the end with this number is gone. `me` is not.
 fn is_dead(seat: &Seat, me: u16, owner: u16) -> bool {
-    if owner == me {
-        return false;
-    }
-    // If the kernel cannot tell, it is taken to live.
-    let lives = |fd| presence::has_number(fd, owner);
-    owner == NOBODY
-        || seat
-            .segment()
-            .fd()
-            .and_then(lives)
-            .is_ok_and(|lives| !lives)
+    owner != me && (owner == NOBODY || number::is_dead(seat, owner))
 }
 
 /// The sending end of a [`ShmMpmc`].
@@ -195,7 +185,7 @@ impl MpmcSender {
 
     fn new(channel: &ShmMpmc, segment: Segment) -> Result<Self, OpenError> {
         Ok(Self {
-            me: number(channel, &segment)?,
+            me: take_number(channel, &segment)?,
             max_message: segment.max_message(),
             member: Member::new(
                 segment,
@@ -270,7 +260,7 @@ pub struct MpmcReceiver {
 impl MpmcReceiver {
     fn new(channel: &ShmMpmc, segment: Segment) -> Result<Self, OpenError> {
         Ok(Self {
-            me: number(channel, &segment)?,
+            me: take_number(channel, &segment)?,
             member: Member::new(
                 segment,
                 End::Receiver,
@@ -283,7 +273,7 @@ impl MpmcReceiver {
     }
 
     /// Takes the next message, waiting for it.
-    #[inline]
+    #[inline(always)]
     fn find(&mut self, deadline: Deadline) -> Result<Taken, RecvError> {
         if let Some(taken) = self.taken {
             return Ok(taken);
@@ -380,8 +370,24 @@ impl Receiver for MpmcReceiver {
         self.finish();
     }
 
-    /// Wakes senders once for many messages.
     #[inline]
+    fn recv_by(&mut self, buf: &mut [u8], deadline: Deadline) -> Result<usize, RecvError> {
+        let taken = self.find(deadline)?;
+        let ring = ring(self.member.segment());
+        let message = ring.message(&taken);
+        let needed = message.len();
+        let Some(room) = buf.get_mut(..needed) else {
+            return Err(RecvError::TooSmall { needed });
+        };
+        room.copy_from_slice(message);
+        self.taken = None;
+        ring.finish(taken);
+        self.notify();
+        Ok(needed)
+    }
+
+    /// Wakes senders once for many messages.
+    #[inline(always)]
     fn drain_by(
         &mut self,
         max: usize,

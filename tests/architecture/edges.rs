@@ -33,16 +33,21 @@ const TABLE: &[(&str, &[&str])] = &[
     ("typed", TRAITS),
     ("presence", &[]),
     ("sys", &["sync"]),
+    ("cache", &[]),
     ("clock", &[]),
     ("wait", &["clock", "sync", "sys"]),
     ("watch", &["presence", "sync"]),
+    ("robust", &["lock", "sync", "sys"]),
     ("ring", &["sync"]),
-    ("shm", &["sync", "sys", "wait", "presence", "ring"]),
+    (
+        "shm",
+        &["sync", "sys", "wait", "presence", "ring", "robust"],
+    ),
     (
         "transport",
         &[
             "channel", "endpoint", "guard", "ext", "registry", "presence", "sync", "sys", "wait",
-            "watch", "ring", "shm",
+            "watch", "cache", "ring", "robust", "shm",
         ],
     ),
     (

@@ -3,7 +3,9 @@
 pub(crate) mod ends;
 pub(crate) mod fifo_name;
 pub(crate) mod frame;
+pub(crate) mod holder;
 pub(crate) mod member;
+pub(crate) mod number;
 pub(crate) mod path;
 pub(crate) mod pipe_options;
 pub(crate) mod queue_place;

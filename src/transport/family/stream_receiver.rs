@@ -348,7 +348,9 @@ mod tests {
 
     /// Numbers that look like chance, the same each time.
     fn chance(state: &mut u64) -> usize {
-        *state = state.wrapping_mul(6_364_136_223_846_793_005) + 1_442_695_040_888_963_407;
+        *state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(*state >> 40).expect("24 bits")
     }
 
