@@ -29,9 +29,9 @@ bench word="":
 numbers:
     bash benches/numbers.sh
 
-# laneway beside limits and rivals: just peers --slices 20 --rounds 4 spsc
+# laneway beside limits and rivals; takes a C++ compiler: just peers --slices 20 --rounds 4 spsc
 peers *arguments:
-    cargo run --release -p laneway-peers --features rivals -- {{ arguments }}
+    cargo run --release -p laneway-peers --features rivals,zeromq -- {{ arguments }}
 
 # Calls in the hot functions, and instructions a message by callgrind, static and dynamic dispatch
 codegen:

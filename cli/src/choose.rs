@@ -19,6 +19,7 @@ use laneway::{
     choose::{Choice, Needs, Objective, Verdict, choose},
     measure::{Progress, Shape, Workload},
 };
+use serde::Serialize;
 use stop::Stop;
 
 /// Exit code: an answer.
@@ -75,8 +76,8 @@ pub(crate) struct Args {
     /// Write all there is to know as JSON: to FILE, or instead of the table
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     json: Option<PathBuf>,
-    /// Print tables for BENCHMARKS.md instead
-    #[arg(long, conflicts_with = "json")]
+    /// Print tables for BENCHMARKS.md instead; --json FILE then saves a list of what they are made of
+    #[arg(long)]
     markdown: bool,
 }
 
@@ -122,6 +123,13 @@ pub(crate) fn run(args: Args) -> ExitCode {
         );
         return USAGE.into();
     }
+    if args.markdown && args.json.as_deref() == Some(Path::new("-")) {
+        let _ = writeln!(
+            io::stderr(),
+            "error: --markdown takes standard output; give --json a file"
+        );
+        return USAGE.into();
+    }
     match report(&args) {
         Ok(code) => code.into(),
         Err(End::Signal(number)) => (128 + number).into(),
@@ -145,6 +153,9 @@ fn report(args: &Args) -> Result<u8, End> {
     }
     let mut out = io::stdout().lock();
     if args.markdown {
+        if let Some(path) = &args.json {
+            save(path, &json(&choices)?)?;
+        }
         markdown::write(&mut out, &choices)?;
         return Ok(ANSWER);
     }
@@ -153,10 +164,7 @@ fn report(args: &Args) -> Result<u8, End> {
         match args.json.as_deref() {
             Some(path) if path == Path::new("-") => writeln!(out, "{}", json(choice)?)?,
             Some(path) => {
-                let text = json(choice)? + "\n";
-                let named =
-                    |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));
-                fs::write(path, text).map_err(named)?;
+                save(path, &json(choice)?)?;
                 screen::write(&mut out, choice, &registry)?;
             }
             None => screen::write(&mut out, choice, &registry)?,
@@ -171,8 +179,14 @@ fn report(args: &Args) -> Result<u8, End> {
     Ok(code)
 }
 
-fn json(choice: &Choice) -> io::Result<String> {
-    Ok(serde_json::to_string_pretty(choice)?)
+fn json(figures: &impl Serialize) -> io::Result<String> {
+    Ok(serde_json::to_string_pretty(figures)?)
+}
+
+/// Writes a file, whose name is part of what is said if that fails.
+fn save(path: &Path, text: &str) -> io::Result<()> {
+    let named = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));
+    fs::write(path, format!("{text}\n")).map_err(named)
 }
 
 /// Chooses, and shows how far it is where standard error is a terminal.

@@ -111,8 +111,16 @@ fn writes_a_file_besides_the_screen() {
 }
 
 #[test]
-fn several_sizes_make_a_table() {
-    let (output, text) = run(&["--time", "0.5", "--size", "8,16KiB", "--markdown"]);
+fn several_sizes_make_a_table_and_a_list() {
+    let name = format!("laneway-choose.{}.list.json", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let table = ["--time", "0.5", "--size", "8,16KiB", "--markdown"];
+    let save = ["--json", path.to_str().expect("text")];
+    let (output, text) = run(&[&table[..], &save].concat());
+    let written = fs::read(&path);
+    fs::remove_file(&path).expect("was written");
+    let list: Vec<Value> = serde_json::from_slice(&written.expect("reads")).expect("JSON");
+    assert_eq!(list.len(), 2, "one for each size");
     assert_eq!(output.status.code(), Some(0));
     assert!(text.contains("|  | 8 B | 16 KiB |"), "{text}");
     assert!(

@@ -4,9 +4,11 @@
 #![allow(clippy::print_stdout, reason = "a tool")]
 
 mod crowd;
+mod figure;
 mod futex;
 mod isolated;
 mod nap;
+mod plot;
 mod rivals;
 mod row;
 mod saved;
@@ -16,7 +18,7 @@ mod traces;
 
 use std::{fs, path::PathBuf};
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use row::Row;
 use saved::{Line, Outcome, Saved};
 use table::Form;
@@ -25,8 +27,10 @@ use table::Form;
 ///
 /// Rows are played in turns, each in processes of its own, kept to the first two cores. A row that cannot run says why.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version, about, args_conflicts_with_subcommands = true)]
 struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Slices of each row in a round
     #[arg(long, default_value_t = 40)]
     slices: u32,
@@ -46,8 +50,33 @@ struct Args {
     filters: Vec<String>,
 }
 
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Draw saved runs as SVG
+    Plot {
+        /// What `laneway choose --markdown --json FILE` saved
+        #[arg(long, value_name = "FILE")]
+        choices: PathBuf,
+        /// What this tool saved
+        #[arg(long, value_name = "FILE")]
+        peers: PathBuf,
+        /// Where to put the drawings
+        #[arg(value_name = "FOLDER")]
+        into: PathBuf,
+    },
+}
+
 fn main() {
     let args = Args::parse();
+    if let Some(Command::Plot {
+        choices,
+        peers,
+        into,
+    }) = &args.command
+    {
+        plot::draw(choices, &Saved::read(peers), into).expect("draws");
+        return;
+    }
     let mut saved = match &args.from {
         Some(path) => Saved::read(path),
         None => measured(&args),

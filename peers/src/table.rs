@@ -1,11 +1,10 @@
 //! What was measured, as a table for a terminal or for a document.
 
-use std::fmt;
-
 use crate::{
+    figure::Figure,
     row::{Kind, Label, Wait},
     saved::{Line, Outcome, Saved},
-    slices::{Distance, Slice},
+    slices::Distance,
 };
 
 /// How to print it.
@@ -56,7 +55,13 @@ pub(crate) fn print(saved: Saved, form: Form) -> String {
     }
     match form {
         Form::Plain => plain(&rows),
-        Form::Markdown => markdown(&rows),
+        Form::Markdown => format!(
+            "Machine: {}. {} slices of each row in each of {} rounds.\n{}",
+            saved.machine,
+            saved.slices,
+            saved.rounds,
+            markdown(&rows)
+        ),
     }
 }
 
@@ -81,53 +86,6 @@ enum Standing {
     Close,
     /// Better.
     Ahead,
-}
-
-/// Median, quartiles and number of the slices of a row at one distance.
-#[derive(Clone, Copy, Debug)]
-struct Figure {
-    median: f64,
-    quartiles: [f64; 2],
-    count: usize,
-}
-
-impl Line {
-    /// `None` if there are not enough.
-    fn figure(&self, distance: Distance) -> Option<Figure> {
-        let Outcome::Measured(slices) = &self.outcome else {
-            return None;
-        };
-        Figure::of(slices, distance)
-    }
-}
-
-impl Figure {
-    fn of(slices: &[Slice], distance: Distance) -> Option<Self> {
-        let here = slices.iter().filter(|slice| slice.distance == distance);
-        let mut values: Vec<f64> = here.map(|slice| slice.value).collect();
-        if values.len() < 3 {
-            return None;
-        }
-        values.sort_by(f64::total_cmp);
-        let at = |part: usize| values[(values.len() - 1) * part / 4];
-        Some(Self {
-            median: at(2),
-            quartiles: [at(1), at(3)],
-            count: values.len(),
-        })
-    }
-}
-
-impl fmt::Display for Figure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [low, high] = self.quartiles.map(digits);
-        write!(
-            f,
-            "{} ({low}\u{2013}{high}) {}",
-            digits(self.median),
-            self.count
-        )
-    }
 }
 
 /// How somebody else's figure stands to the best of laneway's for the same work at the same distance: of those that
@@ -198,43 +156,47 @@ fn plain(rows: &[Row]) -> String {
     text
 }
 
+/// A table for each kind of work.
 fn markdown(rows: &[Row]) -> String {
-    let lengths = rows.iter().flatten().map(Vec::len);
-    let columns = lengths.max().unwrap_or(0).max(WORDS + 1);
+    let columns = rows.iter().flatten().map(Vec::len).max().unwrap_or(0);
+    // Why there are none needs one.
+    let figures = columns.saturating_sub(WORDS).max(1);
+    let escaped = |cell: &String| cell.replace('|', "\\|");
+    let mut lines = rows.iter();
+    let distances = match lines.next() {
+        Some(Ok(head)) => head.iter().skip(WORDS).cloned().collect(),
+        _ => Vec::new(),
+    };
     let mut text = String::new();
-    for (index, row) in rows.iter().enumerate() {
-        let mut cells: Vec<String> = match row {
-            Ok(cells) => cells.clone(),
-            Err((words, why)) => {
-                let all = words.iter().chain([why]);
-                all.map(|cell| cell.replace('|', "\\|")).collect()
-            }
+    let mut current = None;
+    for row in lines {
+        let (words, rest): (&[String], &[String]) = match row {
+            Ok(cells) => cells.split_at(WORDS),
+            Err((words, why)) => (words, std::slice::from_ref(why)),
         };
-        cells.resize(columns, String::new());
-        text += &format!("| {} |\n", cells.join(" | "));
-        if index == 0 {
-            text += &format!("|{}", " --- |".repeat(WORDS));
-            text += &format!("{}\n", " ---: |".repeat(columns - WORDS));
+        let [work, who, waits, unit] = words else {
+            continue;
+        };
+        let line = |who: &str, waits: &str, rest: &[String]| {
+            let mut cells: Vec<String> = rest.iter().map(escaped).collect();
+            cells.resize(figures, String::new());
+            format!("| {who} | {waits} | {} |\n", cells.join(" | "))
+        };
+        if current != Some(work) {
+            text += &format!("\n**{work}, {unit}**\n\n");
+            text += &line("", "waits", &distances);
+            text += &format!("| --- | --- |{}\n", " ---: |".repeat(figures));
+            current = Some(work);
         }
+        text += &line(who, waits, rest);
     }
     text
-}
-
-/// A value with four digits that count, or five.
-fn digits(value: f64) -> String {
-    match value {
-        v if v >= 1000.0 => format!("{v:.0}"),
-        v if v >= 100.0 => format!("{v:.1}"),
-        v if v >= 10.0 => format!("{v:.2}"),
-        v if v >= 1.0 => format!("{v:.3}"),
-        v => format!("{v:.4}"),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::Work;
+    use crate::{row::Work, slices::Slice};
 
     /// A row of one-way messages of 64 bytes.
     fn line(who: &str, kind: Kind, wait: Wait, outcome: Outcome) -> Line {
@@ -333,14 +295,20 @@ mod tests {
     }
 
     #[test]
-    fn markdown_has_as_many_cells_in_each_row() {
+    fn markdown_has_a_table_of_each_work_with_as_many_cells_in_each_row() {
         let text = print(saved(), Form::Markdown);
-        let head = "|  | who | waits | unit | complex |\n| --- | --- | --- | --- | ---: |\n";
-        assert!(text.starts_with(head), "{text}");
+        let head = "**64B, M/s**\n\n|  | waits | complex |\n| --- | --- | ---: |\n| short |";
+        assert!(text.contains(head), "{text}");
+        assert!(text.contains("\n**rtt 8B, ns**\n"), "{text}");
         let cells = |line: &str| line.replace("\\|", "").matches('|').count();
-        assert!(text.lines().all(|line| cells(line) == 6), "{text}");
+        let mut rows = text.lines().filter(|line| line.starts_with('|'));
+        assert!(rows.all(|line| cells(line) == 4), "{text}");
         assert!(
             text.contains("| **2.000 (1.000\u{2013}2.000) 3** |"),
+            "{text}"
+        );
+        assert!(
+            text.contains("| *4.500 (2.000\u{2013}4.500) 3* |"),
             "{text}"
         );
         assert!(
