@@ -2,7 +2,7 @@
 
 use std::{process, thread};
 
-use laneway::{Address, Channel, Deadline, Receiver, Registry, Sender};
+use laneway::{Address, Channel, Deadline, Endpoint, Receiver, Registry, SendError, Sender};
 
 #[test]
 fn a_sender_that_is_gone_again_was_met() {
@@ -30,6 +30,40 @@ fn a_sender_that_is_gone_again_was_met() {
                 Ok(message) => assert_eq!(message, b"short"),
                 Err(error) => panic!("round {round}: {error}"),
             }
+        }
+    }
+}
+
+/// The sender does nothing while a receiver comes and goes.
+#[test]
+fn a_receiver_that_came_and_went_between_two_calls_is_noticed() {
+    for driver in Registry::BUILTIN.drivers() {
+        for &variant in driver.variants() {
+            let unique = format!("laneway-visit.{}.{}", process::id(), variant.len());
+            let Some(name) = driver.example_name(&unique) else {
+                continue;
+            };
+            let mut address = Address::new(driver.scheme(), name).expect("a good name");
+            if let Some((key, value)) = variant.split_once('=') {
+                address = address.with(key, value);
+            }
+            let channel = driver.channel(&address).expect("a good address");
+            let mut tx = channel.sender().expect("opens");
+            for _ in 0..3 {
+                tx.send(b"early").expect("waits for a receiver");
+            }
+            assert!(!tx.is_disconnected(), "{address}: nobody yet is not gone");
+            let mut rx = channel.receiver().expect("opens");
+            assert_eq!(rx.peek(Deadline::NEVER).expect("was sent"), b"early");
+            rx.consume();
+            drop(rx);
+            assert!(tx.is_disconnected(), "{address}: it was there and is gone");
+            assert!(tx.wait_peer(Deadline::NOW).expect("asks"), "{address}");
+            let sent = tx.send(b"late");
+            assert!(
+                matches!(sent, Err(SendError::Disconnected)),
+                "{address}: {sent:?}"
+            );
         }
     }
 }

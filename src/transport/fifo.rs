@@ -26,6 +26,7 @@ use crate::{
         ends::Ends,
         fifo_name::{FifoName, OURS},
         frame::Pledged,
+        keeper::{self, Keeper},
         path,
         pipe_options::{self, PipeMode},
         stream_receiver::StreamReceiver,
@@ -151,7 +152,8 @@ impl Fifo {
             End::Receiver => (reopen(OFlag::O_RDONLY)?, reader.into(), None),
             End::Sender => {
                 let (fd, trying) = (reopen(OFlag::O_WRONLY)?, reopen(OFlag::O_WRONLY)?);
-                (fd, trying, Some(reader.into()))
+                let keeper = Keeper::new(reader.into()).map_err(|e| self.os(e))?;
+                (fd, trying, Some(keeper))
             }
         };
         // `fd` blocks, `trying` does not; a sender's packets are made by the flag on both. When a FIFO was read last
@@ -168,6 +170,10 @@ impl Fifo {
             self.resize(&fd, bytes)?;
         }
         presence::join(&fd, end).map_err(|e| self.os(e))?;
+        if end == End::Receiver {
+            // For a sender that does nothing until this receiver is gone again.
+            keeper::visit(&fd).map_err(|e| self.os(e))?;
+        }
         Ok(Some(Ends {
             fd,
             trying: Some(trying),
@@ -235,6 +241,8 @@ impl Fifo {
             .ok_or_else(wrong)?
             .into_iter();
         let (fd, trying, keeper) = (fds.next().ok_or_else(wrong)?, fds.next(), fds.next());
+        let keeper = keeper.map(Keeper::new).transpose();
+        let keeper = keeper.map_err(|e| self.os(e))?;
         let file = File::from(fd);
         let meta = file.metadata().map_err(|e| self.os(e))?;
         let name = FifoName::new(Path::new(&self.path), &meta);

@@ -14,7 +14,7 @@ use nix::{
 use crate::{
     Address, Deadline, End, Handoff, presence,
     sys::fd::{self, Block, Sigpipe},
-    transport::family::fifo_name::FifoName,
+    transport::family::{fifo_name::FifoName, keeper::Keeper},
 };
 
 /// How long to sleep before looking again where the kernel has nothing to wake us with.
@@ -29,7 +29,7 @@ pub(crate) struct Ends {
     /// RWF_NOWAIT, and the flag on `fd` would be shared with those who inherit it.
     pub(crate) trying: Option<OwnedFd>,
     /// Keeps a FIFO readable while no receiver has come yet, so that what is sent waits for it.
-    pub(crate) keeper: Option<OwnedFd>,
+    pub(crate) keeper: Option<Keeper>,
     /// Removed at the last close. Below the descriptors, so that it goes after them.
     pub(crate) name: Option<FifoName>,
 }
@@ -66,8 +66,11 @@ impl Ends {
     /// What opens this end elsewhere.
     pub(crate) fn handoff(&self, address: &Address, end: End) -> io::Result<Handoff> {
         let mut fds = vec![self.another(end)?];
-        for more in [&self.trying, &self.keeper].into_iter().flatten() {
-            fds.push(more.try_clone()?);
+        if let Some(trying) = &self.trying {
+            fds.push(trying.try_clone()?);
+        }
+        if let Some(keeper) = &self.keeper {
+            fds.push(keeper.try_clone()?);
         }
         Ok(Handoff {
             address: address.clone(),

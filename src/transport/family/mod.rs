@@ -4,6 +4,7 @@ pub(crate) mod ends;
 pub(crate) mod fifo_name;
 pub(crate) mod frame;
 pub(crate) mod holder;
+pub(crate) mod keeper;
 pub(crate) mod member;
 pub(crate) mod number;
 pub(crate) mod path;

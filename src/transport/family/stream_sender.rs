@@ -15,6 +15,7 @@ use crate::{
     transport::family::{
         ends::{Ends, NAP},
         frame::{self, Pledged},
+        keeper::Keeper,
         member::agree,
         pipe_options::{self, HEADER, PIPE_BUF, PipeMode},
         scratch::{Scratch, reserve_in_scratch},
@@ -227,7 +228,9 @@ impl StreamSender {
     /// Lets go of the reading end of a FIFO once a receiver has come.
     #[inline]
     fn meet(&mut self) -> io::Result<()> {
-        if self.ends.keeper.is_some() && presence::has(&self.ends.fd, End::Receiver)? {
+        if let Some(keeper) = &self.ends.keeper
+            && keeper.is_over()?
+        {
             self.ends.keeper = None;
         }
         Ok(())
@@ -249,11 +252,19 @@ impl Endpoint for StreamSender {
     }
 
     fn is_disconnected(&self) -> bool {
-        self.ends.keeper.is_none() && self.is_hung_up()
+        match &self.ends.keeper {
+            None => self.is_hung_up(),
+            Some(keeper) => {
+                let gone = presence::has(&self.ends.fd, End::Receiver).is_ok_and(|there| !there);
+                gone && keeper.was_visited()
+            }
+        }
     }
 
     fn wait_peer(&mut self, deadline: Deadline) -> io::Result<bool> {
-        let there = self.ends.wait_for(End::Receiver, deadline)?;
+        // Also who came and went again was there.
+        let visited = self.ends.keeper.as_ref().is_some_and(Keeper::was_visited);
+        let there = visited || self.ends.wait_for(End::Receiver, deadline)?;
         self.meet()?;
         Ok(there)
     }
