@@ -184,6 +184,11 @@ pub trait Receiver: Endpoint {
     /// Waits for a message up to the deadline, then gives what is there, `max` messages at most, to
     /// `each`, and tells how many that was.
     ///
+    /// # Crash behaviour
+    /// Of a receiver that dies inside `each`, `shm+spsc:` and `shm+mpmc:` give again what was not finished, up to 64 messages that
+    /// `each` has seen among them. Elsewhere up to `max` messages that were taken together are lost with it (`shm+lock:`: 256 at most): ask for
+    /// less at a time where that matters.
+    ///
     /// # Errors
     /// As for [`peek`](Self::peek), if there was no message.
     fn drain_by(

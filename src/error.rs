@@ -258,6 +258,16 @@ impl fmt::Display for OpenErrorKind {
             }
             Self::Stale => f.write_str("was left half made by a process that died; unlink it"),
             Self::Shape {
+                what: "kind",
+                expected,
+                found,
+            } => write!(
+                f,
+                "is a channel of another transport ({}, not {}); open it as that, or choose another name",
+                kind(*found),
+                kind(*expected)
+            ),
+            Self::Shape {
                 what,
                 expected,
                 found,
@@ -267,7 +277,7 @@ impl fmt::Display for OpenErrorKind {
             ),
             Self::Incompatible { expected, found } => write!(
                 f,
-                "the other end sends {}, this end {}; use the same type at both ends",
+                "the other end has declared {}, this end {}; use the same type at both ends",
                 Shape(*found),
                 Shape(*expected)
             ),
@@ -292,6 +302,17 @@ impl fmt::Display for OpenErrorKind {
 
 /// A fingerprint in words.
 struct Shape(Fingerprint);
+
+/// The scheme of a kind of segment, as docs/layout.md numbers them.
+const fn kind(number: u64) -> &'static str {
+    match number {
+        1 => "shm+lock:",
+        2 => "sysv:",
+        3 => "shm+spsc:",
+        4 => "shm+mpmc:",
+        _ => "one that this version does not know",
+    }
+}
 
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -14,7 +14,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     (
         "typed",
         &[
-            "shm+lock: the other end sends a type of 16 bytes aligned to 8, this end a type of 16 bytes aligned to 4; *",
+            "shm+lock: the other end has declared a type of 16 bytes aligned to 8, this end a type of 16 bytes aligned to 4; *",
             "Reading { sensor: 7, count: 0, celsius: 20.0 }",
             "Reading { sensor: 7, count: 1, celsius: 20.5 }",
             "Reading { sensor: 7, count: 2, celsius: 21.0 }",

@@ -53,6 +53,10 @@ pub(crate) fn print(saved: Saved, form: Form) -> String {
             Outcome::Failed(why) => Err((words, format!("failed: {why}"))),
         });
     }
+    let measured = |line: &&Line| matches!(line.outcome, Outcome::Measured(_));
+    if distances.is_empty() && lines.iter().any(|line| measured(&line)) {
+        return "No slice counted: the distance of the cores changed in each. Take more, with --slices and --rounds.\n".to_owned();
+    }
     match form {
         Form::Plain => plain(&rows),
         Form::Markdown => format!(

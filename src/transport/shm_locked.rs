@@ -52,7 +52,8 @@ impl LockChoice {
 ///
 /// # Crash behaviour
 /// Whoever dies at whatever moment, with [`LockChoice::Robust`]: a message was sent or was not, and the
-/// others go on. A message that a receiver had taken is lost with it. Who sleeps learns of a death at once.
+/// others go on. What a receiver had taken is lost with it: one message, or up to
+/// 256 in a [`drain_by`](crate::Receiver::drain_by). Who sleeps learns of a death at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShmLocked {
     options: RingOptions,

@@ -109,12 +109,12 @@ fn other_kind() {
     assert_refused(
         &ShmLocked::new(&name),
         shape("kind", 1, 2),
-        &["kind 2, not 1"],
+        &["sysv:, not shm+lock:"],
     );
     assert_alive(&mut tx, &mut rx);
     drop((tx, rx));
     let (mut tx, mut rx) = ShmLocked::new(&name).pair().expect("opens");
-    assert_refused(&queue, shape("kind", 2, 1), &["kind 1, not 2"]);
+    assert_refused(&queue, shape("kind", 2, 1), &["shm+lock:, not sysv:"]);
     assert_alive(&mut tx, &mut rx);
     drop((tx, rx));
     fs::remove_file(path("kind")).expect("is ours");
