@@ -105,17 +105,22 @@ impl<'a, L: Lock> Locked<'a, L> {
     #[inline]
     pub(crate) fn may_have_room(&self, len: usize) -> bool {
         let wanted = record::size(len) as u64;
-        let fits = |head: u64, tail: u64| {
-            tail.wrapping_sub(head).saturating_add(wanted) <= self.data.capacity() as u64
-        };
+        let capacity = self.data.capacity() as u64;
+        let fits =
+            |head: u64, tail: u64| tail.wrapping_sub(head).saturating_add(wanted) <= capacity;
         // The head's line is the other side's, so it is asked last.
         // ORDERING: Relaxed, three times; the answer is a hint, and the section looks again.
         let (tail, seen) = (
             self.cursors.tail.load(Ordering::Relaxed),
             self.cursors.seen.load(Ordering::Relaxed),
         );
+        if fits(seen, tail) {
+            return true;
+        }
         // ORDERING: Relaxed; as above.
-        fits(seen, tail) || fits(self.cursors.head.load(Ordering::Relaxed), tail)
+        let head = self.cursors.head.load(Ordering::Relaxed);
+        // More than there can be: either moved meanwhile, or is nonsense, which is not to be waited for.
+        fits(head, tail) || tail.wrapping_sub(head) > capacity
     }
 
     /// Whether a consumer that comes now may find a message. A hint.
@@ -146,6 +151,10 @@ impl<'a, L: Lock> Locked<'a, L> {
         let section = self.enter(deadline)?;
         // ORDERING: Relaxed; only producers move it, under this lock.
         let start = self.cursors.tail.load(Ordering::Relaxed);
+        if !start.is_multiple_of(record::HEADER as u64) {
+            // No record starts there.
+            return Err(Stuck::Corrupt);
+        }
         let mut free = Free {
             cursors: self.cursors,
             capacity: self.data.capacity() as u64,
@@ -270,5 +279,35 @@ impl Free<'_> {
             return Err(Stuck::Corrupt);
         }
         Ok(used.saturating_add(wanted) <= self.capacity)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ptr::NonNull;
+
+    struct Unlocked;
+
+    impl Lock for Unlocked {
+        fn lock(&self, _: Deadline) -> Result<(), LockError> {
+            Ok(())
+        }
+
+        fn unlock(&self) {}
+    }
+
+    #[test]
+    fn a_tail_that_is_nonsense_is_told_and_not_waited_for() {
+        for (tail, head) in [(250, 200), (1, 0), (1 << 20, 0), (u64::MAX, 0), (0, 8)] {
+            let mut words = [0_u64; 32];
+            let [tail, head, seen] = &[tail, head, head].map(AtomicU64::new);
+            // SAFETY: R1 holds as long as `words` lives.
+            let data = unsafe { Data::new(NonNull::from(&mut words).cast(), 256) };
+            let ring = Locked::new(Cursors { tail, head, seen }, data, Unlocked);
+            assert!(ring.may_have_room(7), "{tail:?}");
+            let pushed = ring.push(&[b"message"], Deadline::NOW);
+            assert_eq!(pushed, Err(Stuck::Corrupt), "{tail:?}");
+        }
     }
 }

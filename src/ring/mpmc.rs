@@ -495,9 +495,22 @@ impl<'a> Ring<'a> {
 
     /// Declares that what owner `me` has left is nobody's: a newcomer does this before it takes that number.
     pub(crate) fn disown(&self, me: u16) -> Result<(), Stuck> {
-        let mut place = self.reclaim()?;
-        for _ in 0..self.count() {
+        let start = self.reclaim()?;
+        self.disown_from(start, me)
+    }
+
+    /// The same, of what is at `place` or behind it; nothing before it is owned.
+    fn disown_from(&self, place: u64, me: u16) -> Result<(), Stuck> {
+        let mut place = place;
+        for _ in 0..ATTEMPTS {
             let Some(state) = self.state(place)? else {
+                // ORDERING: Acquire; pairs with the AcqRel in `reclaim`.
+                let freed = self.freed.load(Ordering::Acquire);
+                if freed.wrapping_sub(place).cast_signed() > 0 {
+                    // Not the last record: others freed this place and went on while we came here. What is ours was not freed.
+                    place = freed;
+                    continue;
+                }
                 return Ok(());
             };
             match state.phase() {
@@ -508,7 +521,8 @@ impl<'a> Ring<'a> {
             }
             place = place.wrapping_add(state.slots());
         }
-        Ok(())
+        // As many records as no honest ring passes meanwhile.
+        Err(Stuck::Corrupt)
     }
 
     /// Skips the claim of a dead producer. First it is made ours, so that one alone stamps the words.
@@ -651,6 +665,26 @@ mod tests {
             .expect("sound")
             .expect("left");
         assert_eq!(ring.message(&again), b"left");
+    }
+
+    #[test]
+    fn a_newcomer_whom_others_overtake_disowns_what_is_behind_them() {
+        let mut memory = Memory::new(8);
+        let ring = memory.ring();
+        for _ in 0..6 {
+            ring.push(1, b"before").expect("room");
+            pop(ring, 2).expect("ready");
+        }
+        let start = ring.freed.load(Ordering::Relaxed);
+        // Owner 7 dies with its claim, and while the newcomer looks at the first place, others free those before the claim and
+        // fill them again.
+        let claim = State::new(0, Phase::CLAIMED, 7, 1);
+        assert_eq!(ring.change(6, State(0), claim), Ok(true));
+        while ring.push(1, b"behind").is_ok() {}
+        assert!(ring.state(start).expect("sound").is_none());
+        ring.disown_from(start, 7).expect("sound");
+        assert_eq!(ring.recover(2, |owner| owner == NOBODY), Ok(None));
+        assert_eq!(pop(ring, 2), Ok(b"behind".to_vec()));
     }
 
     #[test]

@@ -126,7 +126,11 @@ fn depth(segment: &Segment) -> Depth {
 fn take_number(channel: &ShmMpmc, segment: &Segment) -> Result<u16, OpenError> {
     let number = number::take(segment, NOBODY, &channel.address())?;
     match ring(segment).disown(number) {
-        Ok(()) => Ok(number),
+        Ok(()) => {
+            // Who looked after we took the number and before this took the dead one to live.
+            segment.header().items().notify();
+            Ok(number)
+        }
         Err(_) => Err(OpenError::new(channel.address(), OpenErrorKind::Corrupt)),
     }
 }
