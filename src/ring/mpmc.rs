@@ -502,7 +502,7 @@ impl<'a> Ring<'a> {
     /// The same, of what is at `place` or behind it; nothing before it is owned.
     fn disown_from(&self, place: u64, me: u16) -> Result<(), Stuck> {
         let mut place = place;
-        for _ in 0..ATTEMPTS {
+        for _ in 0..self.count().saturating_add(ATTEMPTS.into()) {
             let Some(state) = self.state(place)? else {
                 // ORDERING: Acquire; pairs with the AcqRel in `reclaim`.
                 let freed = self.freed.load(Ordering::Acquire);
