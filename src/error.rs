@@ -17,6 +17,8 @@ pub enum SendError {
         /// The longest message this channel carries, in bytes.
         max: usize,
     },
+    /// The value's own serialisation refused to make bytes of it.
+    Unencodable,
     /// A process died and left a state that cannot be proved sound.
     Poisoned,
     /// The kernel refused.
@@ -59,6 +61,9 @@ impl fmt::Display for SendError {
             Self::TooLarge { max } => write!(
                 f,
                 "the message is longer than the {max} bytes this channel carries; split it, or open a larger channel"
+            ),
+            Self::Unencodable => f.write_str(
+                "the value's own serialisation refused it; send one that can be written as bytes",
             ),
             Self::Poisoned => f.write_str(
                 "a process died and left the channel in doubt; unlink it and open it again",
@@ -118,7 +123,7 @@ impl From<SendError> for io::Error {
             SendError::Io(e) => return e,
             SendError::Full => io::ErrorKind::WouldBlock,
             SendError::Disconnected => io::ErrorKind::BrokenPipe,
-            SendError::TooLarge { .. } => io::ErrorKind::InvalidInput,
+            SendError::TooLarge { .. } | SendError::Unencodable => io::ErrorKind::InvalidInput,
             SendError::Poisoned => io::ErrorKind::InvalidData,
         };
         Self::new(kind, error)

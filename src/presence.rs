@@ -100,6 +100,15 @@ pub(crate) fn reopen(fd: impl AsFd, access: OFlag) -> io::Result<OwnedFd> {
     Ok(again)
 }
 
+/// Whether a description is an open end, or was, by what the kernel tells of it in `/proc/self/fdinfo`.
+pub(crate) fn is_end(info: &str) -> bool {
+    info.lines().any(|line| {
+        let start = line.split_whitespace().rev().nth(1);
+        let lock = line.starts_with("lock:") && line.contains("OFDLCK");
+        lock && start.and_then(|start| start.parse().ok()) >= Some(ENDS)
+    })
+}
+
 /// Whether another description is an open end of this kind.
 pub(crate) fn has(fd: impl AsFd, end: End) -> io::Result<bool> {
     Ok(held(fd, base(end), PLACES)?.is_some())
