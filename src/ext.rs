@@ -79,7 +79,7 @@ pub trait SenderExt: Sender {
     /// Sends values of `T` from now on: any that serde can write, or [`Plain`](crate::typed::Plain) ones.
     ///
     /// # Errors
-    /// As for [`pod`](Self::pod), for plain ones.
+    /// As for [`pod`](Self::pod); types that serde writes are compared by name.
     fn values<T: Value>(self) -> Result<ValueSender<T, Self>, OpenError>
     where
         Self: Sized,

@@ -9,8 +9,8 @@ use std::{
 };
 
 use crate::{
-    Address, BoxReceiver, BoxSender, Channel, End, Endpoint, Handoff, OpenError, OpenErrorKind,
-    Registry,
+    Address, BoxChannel, BoxReceiver, BoxSender, Channel, End, Endpoint, Handoff, OpenError,
+    OpenErrorKind, Registry,
     sys::inherit::{self, Object},
 };
 
@@ -156,12 +156,12 @@ pub(super) fn part_receiver(key: &str, part: &str) -> Result<BoxReceiver, OpenEr
 }
 
 /// Takes the handoff that is this part of what was given.
-#[expect(dead_code, reason = "for the queue")]
 pub(super) fn part(key: &str, part: &str) -> Result<Handoff, OpenError> {
     take(&part_key(key, part))
 }
 
-fn channel(address: &Address) -> Result<crate::BoxChannel, OpenError> {
+/// The channel of a handoff.
+pub(super) fn channel(address: &Address) -> Result<BoxChannel, OpenError> {
     Registry::BUILTIN
         .channel(address)
         .map_err(|_| OpenError::new(address.clone(), OpenErrorKind::Handoff))

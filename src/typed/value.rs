@@ -41,13 +41,11 @@ pub trait Value: Sized + 'static {
     /// The value that has these bytes; `None` if none has.
     fn read(bytes: &[u8]) -> Option<Self>;
 
-    /// Declares the type at an end of a channel, if the type is one that two ends can compare.
+    /// Declares the type at an end of a channel: plain ones by size and alignment, others by their name.
     ///
     /// # Errors
     /// As for [`SenderExt::pod`](crate::SenderExt::pod).
-    fn declare(_endpoint: &mut dyn Endpoint) -> Result<(), OpenError> {
-        Ok(())
-    }
+    fn declare(endpoint: &mut dyn Endpoint) -> Result<(), OpenError>;
 }
 
 /// The value could not be written as bytes: its own `Serialize` refused.
@@ -84,6 +82,10 @@ impl<T: serde::Serialize + serde::de::DeserializeOwned + 'static> Value for T {
             Ok((value, [])) => Some(value),
             _ => None,
         }
+    }
+
+    fn declare(endpoint: &mut dyn Endpoint) -> Result<(), OpenError> {
+        endpoint.agree(crate::Fingerprint::of_name::<T>())
     }
 }
 
@@ -153,6 +155,8 @@ impl<T> From<T> for Plain<T> {
 pub struct ValueSender<T, S> {
     sender: S,
     scratch: Vec<u8>,
+    /// How long the last value was, in bytes.
+    last: usize,
     _values: PhantomData<fn(T)>,
 }
 
@@ -162,6 +166,7 @@ impl<T: Value, S: Sender> ValueSender<T, S> {
         Ok(Self {
             sender,
             scratch: Vec::new(),
+            last: 1,
             _values: PhantomData,
         })
     }
@@ -200,10 +205,12 @@ impl<T: Value, S: Sender> ValueSender<T, S> {
     #[inline]
     pub fn send_by(&mut self, value: &T, deadline: Deadline) -> Result<(), SendError> {
         if let Some(bytes) = value.plain() {
+            self.last = bytes.len();
             return self.sender.send_by(bytes, deadline);
         }
         self.scratch.clear();
         value.write(&mut self.scratch)?;
+        self.last = self.scratch.len();
         self.sender.send_by(&self.scratch, deadline)
     }
 
@@ -258,7 +265,13 @@ impl<T: Value, S: Sender> ValueSender<T, S> {
             }
         }
         let messages = messages.get(..count).unwrap_or_default();
+        self.last = messages.last().map_or(self.last, |message| message.len());
         self.sender.send_batch_by(messages, deadline)
+    }
+
+    /// How long the last value was, in bytes.
+    pub(crate) fn last_len(&self) -> usize {
+        self.last
     }
 
     /// The sender below.
