@@ -10,8 +10,9 @@ use std::{
 
 use crate::{
     Address, BoxChannel, BoxReceiver, BoxSender, Channel, End, Endpoint, Handoff, OpenError,
-    OpenErrorKind, Registry,
+    OpenErrorKind, Receiver, Registry, Sender,
     sys::inherit::{self, Object},
+    typed::{Value, ValueReceiver, ValueSender},
 };
 
 /// What the variables start with that carry handoffs to a child.
@@ -29,6 +30,18 @@ pub trait Give {
 impl<E: Endpoint + ?Sized> Give for E {
     fn handoffs(&self) -> io::Result<Vec<(&'static str, Handoff)>> {
         Ok(vec![("", self.handoff()?)])
+    }
+}
+
+impl<T: Value, S: Sender> Give for ValueSender<T, S> {
+    fn handoffs(&self) -> io::Result<Vec<(&'static str, Handoff)>> {
+        self.get_ref().handoffs()
+    }
+}
+
+impl<T: Value, R: Receiver> Give for ValueReceiver<T, R> {
+    fn handoffs(&self) -> io::Result<Vec<(&'static str, Handoff)>> {
+        self.get_ref().handoffs()
     }
 }
 

@@ -4,6 +4,7 @@
 //! this beside Python's `multiprocessing`.
 
 mod child;
+mod duplex;
 mod entry;
 #[allow(
     unsafe_code,
@@ -18,6 +19,7 @@ mod stray;
 mod wait;
 
 pub use child::Child;
+pub use duplex::{Duplex, duplex, simplex};
 pub use entry::Entries;
 pub use fork::{Fork, ForkError, fork, fork_anyway};
 pub use give::{Give, give, inherited_receiver, inherited_sender, take};

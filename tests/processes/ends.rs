@@ -1,8 +1,8 @@
 //! Ends of channels, given to processes that run an entry.
 
 use laneway::{
-    Channel, OpenErrorKind, ReceiverExt, Registry, Sender, SenderExt,
-    process::{Entries, Process, inherited_receiver, inherited_sender},
+    Channel, OpenErrorKind, ReceiverExt, RecvError, Registry, Sender, SenderExt,
+    process::{Duplex, Entries, Process, duplex, inherited_receiver, inherited_sender},
 };
 use libtest_mimic::Trial;
 
@@ -11,6 +11,7 @@ use crate::{life::assert_gone, trial, watch};
 pub(crate) fn entries(entries: Entries) -> Entries {
     entries
         .entry("double", |times: u32| double(times))
+        .entry("negate", |()| negate())
         .entry("grandparent", |()| grandparent())
         .entry("length", |text: String| {
             let mut tx = inherited_sender("length")
@@ -24,6 +25,7 @@ pub(crate) fn entries(entries: Entries) -> Entries {
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("ends/every_transport_is_given_by_key", every_transport),
+        trial("ends/duplex_goes_both_ways", duplex_goes_both_ways),
         trial("ends/large_arguments_arrive", large_arguments),
         trial("ends/what_was_given_is_not_passed_on", not_passed_on),
     ]
@@ -82,6 +84,54 @@ fn every_transport() {
         assert!(status.success(), "{address}: {status}");
         assert_gone(&mut back.into_inner());
     }
+}
+
+/// Answers until nobody asks.
+fn negate() {
+    watch();
+    let mut parent = Duplex::<i64, String>::inherited("parent").expect("given");
+    loop {
+        match parent.recv() {
+            Ok(number) => {
+                let number: i64 = number.parse().expect("a number");
+                parent.send(&-number).expect("sends");
+            }
+            Err(RecvError::Disconnected) => break,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+fn duplex_goes_both_ways() {
+    for driver in Registry::BUILTIN.drivers() {
+        let address = format!("{}:", driver.scheme());
+        let channel = laneway::channel(&address).expect("good");
+        if !channel.capabilities().anonymous {
+            continue;
+        }
+        let (mut here, there) = duplex::<String, i64>(&channel).expect("opens");
+        let process = Process::new("negate", &())
+            .give("parent", &there)
+            .expect("gives");
+        let mut child = process.start().expect("starts");
+        drop(there);
+        for number in 0..100_i64 {
+            here.send(&number.to_string()).expect("sends");
+            assert_eq!(here.recv().expect("comes"), -number, "{address}");
+        }
+        assert!(matches!(here.try_recv(), Err(RecvError::Empty)));
+        // Closing one way ends the child, which closes the other.
+        let (tx, mut rx) = here.split();
+        drop(tx);
+        assert!(
+            matches!(rx.recv(), Err(RecvError::Disconnected)),
+            "{address}"
+        );
+        assert!(child.join().expect("ends").success(), "{address}");
+    }
+    let named = laneway::channel("shm+mpmc:two-in-one").expect("good");
+    let error = duplex::<u8, u8>(&named).expect_err("a name for two");
+    assert!(matches!(error.kind, OpenErrorKind::Refused(_)), "{error}");
 }
 
 fn large_arguments() {

@@ -150,8 +150,8 @@ impl Ledger {
         };
         ledger.bury(number);
         ledger.write(number, CONSUMES, (end == End::Receiver).into());
-        // ORDERING: Relaxed; of a line of which nobody knows yet, nothing is to be counted.
         let used = &ledger.segment.header().producer.cursor;
+        // ORDERING: Relaxed; of a line of which nobody knows yet, nothing is to be counted.
         used.fetch_max(u64::from(number) + 1, Ordering::Relaxed);
         ledger.counts = [PUT, SENT, GOT, DONE].map(|word| ledger.read(number, word));
         Ok(ledger)
@@ -241,13 +241,9 @@ impl Ledger {
 
     /// The numbers that are, or were, in use.
     fn numbers(&self) -> Range<u16> {
-        // ORDERING: Relaxed; as in `occupy`.
-        let used = self
-            .segment
-            .header()
-            .producer
-            .cursor
-            .load(Ordering::Relaxed);
+        let used = &self.segment.header().producer.cursor;
+        // ORDERING: Relaxed; as in `enter`.
+        let used = used.load(Ordering::Relaxed);
         0..u16::try_from(used).unwrap_or(NUMBERS).min(NUMBERS)
     }
 
