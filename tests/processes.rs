@@ -13,6 +13,8 @@ mod forks;
 mod life;
 #[path = "processes/orphans.rs"]
 mod orphans;
+#[path = "processes/shared.rs"]
+mod shared;
 
 use laneway::process::Entries;
 use libtest_mimic::{Arguments, Trial};
@@ -27,11 +29,13 @@ fn main() {
     let entries = life::entries(Entries::new());
     let entries = ends::entries(entries);
     let entries = orphans::entries(entries);
+    let entries = shared::entries(entries);
     forks::entries(entries).serve();
     let mut trials = life::trials();
     trials.extend(ends::trials());
     trials.extend(forks::trials());
     trials.extend(orphans::trials());
+    trials.extend(shared::trials());
     let arguments = Arguments::from_args();
     let alone = cycles::trials();
     let conclusion = libtest_mimic::run(&arguments, trials);

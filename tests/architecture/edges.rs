@@ -60,7 +60,7 @@ const TABLE: &[(&str, &[&str])] = &[
         "process",
         &[
             "channel", "endpoint", "guard", "ext", "typed", "registry", "presence", "sync", "sys",
-            "wait", "watch", "shm",
+            "wait", "watch", "ring", "shm",
         ],
     ),
     (
