@@ -158,14 +158,16 @@ impl Depth {
     }
 }
 
-/// The size and alignment of a type, as one word that the two ends of a channel compare.
+/// The size and alignment of a type, or a hash of its name, as one word that the two ends of a channel compare.
 ///
-/// It tells types of different shape apart, not types of the same shape.
+/// It tells types of different shape, or of different name, apart, and not those of the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fingerprint(u32);
 
 impl Fingerprint {
     const SIZE_BITS: u32 = 27;
+    /// In place of an alignment that no type has.
+    const NAMED: u32 = 31;
 
     /// Messages are bytes of any length.
     pub const UNTYPED: Self = Self(0);
@@ -179,6 +181,27 @@ impl Fingerprint {
         }
         let align = align_of::<T>().trailing_zeros() + 1;
         Some(Self(align << Self::SIZE_BITS | size))
+    }
+
+    /// The fingerprint of the name of `T`, without the modules it is in: for values whose bytes do not lie as in memory.
+    #[must_use]
+    pub fn of_name<T>() -> Self {
+        // FNV-1a, so that programs by different compilers agree.
+        let mut hash = 0x811c_9dc5_u32;
+        let name = std::any::type_name::<T>();
+        for word in name.split_inclusive(|c: char| !c.is_alphanumeric() && !"_:".contains(c)) {
+            let plain = word.rsplit("::").next().unwrap_or(word);
+            for byte in plain.bytes() {
+                hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+            }
+        }
+        Self(Self::NAMED << Self::SIZE_BITS | hash >> (u32::BITS - Self::SIZE_BITS))
+    }
+
+    /// Whether it is that of a name, and tells neither size nor alignment.
+    #[must_use]
+    pub const fn is_name(self) -> bool {
+        self.0 >> Self::SIZE_BITS == Self::NAMED
     }
 
     /// As a word; never 0 for a type.
@@ -238,5 +261,33 @@ mod tests {
         assert_eq!(Fingerprint::of::<()>().map(Fingerprint::size), Some(0));
         assert_ne!(Fingerprint::of::<()>(), Some(Fingerprint::UNTYPED));
         assert_eq!(Fingerprint::of::<[u8; 1 << 27]>(), None);
+    }
+
+    mod here {
+        pub(super) struct Job;
+    }
+
+    mod there {
+        pub(super) struct Job;
+    }
+
+    #[test]
+    fn fingerprints_tell_names_apart_and_not_modules() {
+        let (here, there) = (
+            Fingerprint::of_name::<Vec<(here::Job, u8)>>(),
+            Fingerprint::of_name::<Vec<(there::Job, u8)>>(),
+        );
+        assert_eq!(here, there);
+        assert!(here.is_name());
+        let others = [
+            Fingerprint::of_name::<Vec<(here::Job, u16)>>(),
+            Fingerprint::of_name::<here::Job>(),
+            Fingerprint::of_name::<i32>(),
+            Fingerprint::of_name::<u64>(),
+        ];
+        assert!(others.iter().all(|other| *other != here && other.is_name()));
+        assert_ne!(others[2], others[3]);
+        assert!(!Fingerprint::UNTYPED.is_name());
+        assert!(Fingerprint::of::<u64>().is_some_and(|word| !word.is_name()));
     }
 }

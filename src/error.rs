@@ -17,6 +17,8 @@ pub enum SendError {
         /// The longest message this channel carries, in bytes.
         max: usize,
     },
+    /// The value's own serialisation refused to make bytes of it.
+    Unencodable,
     /// A process died and left a state that cannot be proved sound.
     Poisoned,
     /// The kernel refused.
@@ -59,6 +61,9 @@ impl fmt::Display for SendError {
             Self::TooLarge { max } => write!(
                 f,
                 "the message is longer than the {max} bytes this channel carries; split it, or open a larger channel"
+            ),
+            Self::Unencodable => f.write_str(
+                "the value's own serialisation refused it; send one that can be written as bytes",
             ),
             Self::Poisoned => f.write_str(
                 "a process died and left the channel in doubt; unlink it and open it again",
@@ -118,7 +123,7 @@ impl From<SendError> for io::Error {
             SendError::Io(e) => return e,
             SendError::Full => io::ErrorKind::WouldBlock,
             SendError::Disconnected => io::ErrorKind::BrokenPipe,
-            SendError::TooLarge { .. } => io::ErrorKind::InvalidInput,
+            SendError::TooLarge { .. } | SendError::Unencodable => io::ErrorKind::InvalidInput,
             SendError::Poisoned => io::ErrorKind::InvalidData,
         };
         Self::new(kind, error)
@@ -161,6 +166,8 @@ pub enum OpenErrorKind {
     NamedOnly,
     /// Another handle has the only place at this end.
     Busy,
+    /// The channel takes one handle at an end, and many were to share it.
+    Narrow,
     /// There is no such name, and it was not to be created.
     NotFound,
     /// The other side has not come by the deadline.
@@ -252,6 +259,9 @@ impl fmt::Display for OpenErrorKind {
             Self::Busy => f.write_str(
                 "another process has this end; close that one, or use a transport that many can share",
             ),
+            Self::Narrow => f.write_str(
+                "takes one sender or one receiver; choose a transport that many can share, such as shm+mpmc: or pipe:?mode=packet",
+            ),
             Self::NotFound => f.write_str("does not exist; create it, or check the name"),
             Self::NotReady => {
                 f.write_str("the other side has not come yet; start it, or wait longer")
@@ -319,6 +329,9 @@ impl fmt::Display for Shape {
         if self.0 == Fingerprint::UNTYPED {
             return f.write_str("plain bytes");
         }
+        if self.0.is_name() {
+            return f.write_str("values of a type of its own, by serde");
+        }
         let (size, align) = (self.0.size(), self.0.align());
         write!(f, "a type of {size} bytes aligned to {align}")
     }
@@ -339,9 +352,10 @@ impl From<OpenError> for io::Error {
             OpenErrorKind::Denied => io::ErrorKind::PermissionDenied,
             OpenErrorKind::Unsupported => io::ErrorKind::Unsupported,
             OpenErrorKind::NoSpace { .. } => io::ErrorKind::StorageFull,
-            OpenErrorKind::Unnamed | OpenErrorKind::NamedOnly | OpenErrorKind::Handoff => {
-                io::ErrorKind::InvalidInput
-            }
+            OpenErrorKind::Unnamed
+            | OpenErrorKind::NamedOnly
+            | OpenErrorKind::Narrow
+            | OpenErrorKind::Handoff => io::ErrorKind::InvalidInput,
             OpenErrorKind::Stale
             | OpenErrorKind::Corrupt
             | OpenErrorKind::Shape { .. }

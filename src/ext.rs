@@ -4,7 +4,7 @@ use bytemuck::{AnyBitPattern, NoUninit};
 
 use crate::{
     Deadline, Loan, OpenError, Receiver, RecvError, SendError, Sender, Slot,
-    typed::{PodReceiver, PodSender},
+    typed::{PodReceiver, PodSender, Value, ValueReceiver, ValueSender},
 };
 
 /// Sending through guards, closures and types.
@@ -75,6 +75,17 @@ pub trait SenderExt: Sender {
     {
         PodSender::new(self)
     }
+
+    /// Sends values of `T` from now on: any that serde can write, or [`Plain`](crate::typed::Plain) ones.
+    ///
+    /// # Errors
+    /// As for [`pod`](Self::pod); types that serde writes are compared by name.
+    fn values<T: Value>(self) -> Result<ValueSender<T, Self>, OpenError>
+    where
+        Self: Sized,
+    {
+        ValueSender::new(self)
+    }
 }
 
 impl<S: Sender + ?Sized> SenderExt for S {}
@@ -119,6 +130,17 @@ pub trait ReceiverExt: Receiver {
         Self: Sized,
     {
         PodReceiver::new(self)
+    }
+
+    /// Receives values of `T` from now on: any that serde can read, or [`Plain`](crate::typed::Plain) ones.
+    ///
+    /// # Errors
+    /// As for [`SenderExt::values`].
+    fn values<T: Value>(self) -> Result<ValueReceiver<T, Self>, OpenError>
+    where
+        Self: Sized,
+    {
+        ValueReceiver::new(self)
     }
 }
 

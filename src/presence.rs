@@ -100,6 +100,15 @@ pub(crate) fn reopen(fd: impl AsFd, access: OFlag) -> io::Result<OwnedFd> {
     Ok(again)
 }
 
+/// Whether a description is an open end, or was, by what the kernel tells of it in `/proc/self/fdinfo`.
+pub(crate) fn is_end(info: &str) -> bool {
+    info.lines().any(|line| {
+        let start = line.split_whitespace().rev().nth(1);
+        let lock = line.starts_with("lock:") && line.contains("OFDLCK");
+        lock && start.and_then(|start| start.parse().ok()) >= Some(ENDS)
+    })
+}
+
 /// Whether another description is an open end of this kind.
 pub(crate) fn has(fd: impl AsFd, end: End) -> io::Result<bool> {
     Ok(held(fd, base(end), PLACES)?.is_some())
@@ -130,14 +139,28 @@ pub(crate) fn places(fd: impl AsFd) -> io::Result<Vec<i64>> {
 /// Takes the first number below `end` that no other description has.
 pub(crate) fn take_number(fd: impl AsFd, end: u16) -> io::Result<u16> {
     for number in 0..end {
-        let wanted = lock(libc::F_WRLCK, NUMBERS + i64::from(number), 1);
-        match fcntl(&fd, FcntlArg::F_OFD_SETLK(&wanted)) {
-            Ok(_) => return Ok(number),
-            Err(Errno::EAGAIN | Errno::EACCES) => {}
-            Err(error) => return Err(error.into()),
+        if take_this_number(&fd, number)? {
+            return Ok(number);
         }
     }
     Err(Errno::EUSERS.into())
+}
+
+/// Takes this number, unless another description has it.
+pub(crate) fn take_this_number(fd: impl AsFd, number: u16) -> io::Result<bool> {
+    let wanted = lock(libc::F_WRLCK, NUMBERS + i64::from(number), 1);
+    match fcntl(&fd, FcntlArg::F_OFD_SETLK(&wanted)) {
+        Ok(_) => Ok(true),
+        Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Gives a number back.
+pub(crate) fn give_number_back(fd: impl AsFd, number: u16) -> io::Result<()> {
+    let free = lock(libc::F_UNLCK, NUMBERS + i64::from(number), 1);
+    fcntl(&fd, FcntlArg::F_OFD_SETLK(&free))?;
+    Ok(())
 }
 
 /// Whether another description has this number.

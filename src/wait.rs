@@ -106,6 +106,13 @@ impl Bell<'_> {
     /// Wakes those who sleep. Comes after the publication that they wait for.
     #[inline]
     pub(crate) fn notify(self) {
+        self.notify_if(|| true);
+    }
+
+    /// The same, if it is `worth` it, which is asked only when somebody sleeps. Of several who publish at once one at least sees what
+    /// all have published.
+    #[inline]
+    pub(crate) fn notify_if(self, worth: impl FnOnce() -> bool) {
         // Between the publication and the look at the flag stands the barrier that the sleeper has all
         // processes pass, or a fence of our own. Either this load sees the flag, or the sleeper's last look sees the publication.
         // ORDERING: Relaxed; set before the first message, and never cleared.
@@ -118,7 +125,11 @@ impl Bell<'_> {
         }
         // ORDERING: Relaxed; ordered by the barrier.
         if self.event.flag.load(Ordering::Relaxed) != 0 {
-            self.event.wake();
+            // ORDERING: SeqCst; of two who publish, the one whose fence is later sees what the other published.
+            fence(Ordering::SeqCst);
+            if worth() {
+                self.event.wake();
+            }
         }
     }
 

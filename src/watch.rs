@@ -31,6 +31,8 @@ use crate::{
     sync::{AtomicU32, Ordering},
 };
 
+/// The name of the thread.
+pub(crate) const THREAD: &str = "laneway-watch";
 /// When to look for the first time after a report.
 const FIRST: Duration = Duration::from_millis(1);
 /// The interval that is not doubled any more.
@@ -148,7 +150,7 @@ fn start() -> io::Result<()> {
         Some(&mut before),
     )?;
     let started = thread::Builder::new()
-        .name("laneway-watch".into())
+        .name(THREAD.into())
         .stack_size(128 << 10)
         .spawn(listen);
     before.thread_set_mask()?;

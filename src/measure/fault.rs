@@ -78,7 +78,7 @@ impl From<&SendError> for Trouble {
             SendError::Full => Self::GaveUp,
             SendError::Disconnected => Self::Disconnected,
             SendError::TooLarge { .. } => Self::TooLarge,
-            SendError::Poisoned => Self::Corrupt,
+            SendError::Poisoned | SendError::Unencodable => Self::Corrupt,
             SendError::Io(error) => Self::System(error.raw_os_error().unwrap_or_default()),
         }
     }

@@ -1,23 +1,51 @@
 //! Giving an open end to a child, by key.
 
 use std::{
-    collections::BTreeSet,
-    io,
+    collections::{BTreeMap, BTreeSet},
+    env, io,
     os::fd::AsFd,
     process::Command,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use crate::{
-    Address, BoxReceiver, BoxSender, Channel, End, Endpoint, Handoff, OpenError, OpenErrorKind,
-    Registry,
+    Address, BoxChannel, BoxReceiver, BoxSender, Channel, End, Endpoint, Handoff, OpenError,
+    OpenErrorKind, Receiver, Registry, Sender,
     sys::inherit::{self, Object},
+    typed::{Value, ValueReceiver, ValueSender},
 };
 
 /// What the variables start with that carry handoffs to a child.
 const VARIABLE: &str = "LANEWAY_GIVEN_";
 
-/// Gives `endpoint` to the program that `command` will run, which takes it by the same key.
+/// What can be given to a child by key: an end of a channel, or what is made of several.
+pub trait Give {
+    /// The handoffs it consists of, each with a word that tells it from the others; the word is empty if it is one.
+    ///
+    /// # Errors
+    /// No descriptor left to duplicate.
+    fn handoffs(&self) -> io::Result<Vec<(&'static str, Handoff)>>;
+}
+
+impl<E: Endpoint + ?Sized> Give for E {
+    fn handoffs(&self) -> io::Result<Vec<(&'static str, Handoff)>> {
+        Ok(vec![("", self.handoff()?)])
+    }
+}
+
+impl<T: Value, S: Sender> Give for ValueSender<T, S> {
+    fn handoffs(&self) -> io::Result<Vec<(&'static str, Handoff)>> {
+        self.get_ref().handoffs()
+    }
+}
+
+impl<T: Value, R: Receiver> Give for ValueReceiver<T, R> {
+    fn handoffs(&self) -> io::Result<Vec<(&'static str, Handoff)>> {
+        self.get_ref().handoffs()
+    }
+}
+
+/// Gives `what` to the program that `command` will run, which takes it by the same key.
 ///
 /// From here until `command` is dropped the end counts as open in this process too: drop both the
 /// command and, on a channel that takes one handle at this end, the endpoint, once the child runs.
@@ -38,26 +66,77 @@ const VARIABLE: &str = "LANEWAY_GIVEN_";
 /// // In the worker: laneway::process::inherited_receiver("orders")
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn give(
-    command: &mut Command,
-    key: &str,
-    endpoint: &(impl Endpoint + ?Sized),
-) -> io::Result<()> {
+pub fn give(command: &mut Command, key: &str, what: &(impl Give + ?Sized)) -> io::Result<()> {
+    for (key, handoff) in keyed(key, what)? {
+        pass(command, &key, handoff)?;
+    }
+    Ok(())
+}
+
+/// What `what` consists of, each by a key of its own.
+pub(super) fn keyed(key: &str, what: &(impl Give + ?Sized)) -> io::Result<Vec<(String, Handoff)>> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     if key.is_empty() || !key.chars().all(allowed) {
         let why = "a key is made of letters, digits, '_', '-' and '.'";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     }
-    let handoff = endpoint.handoff()?;
+    let handoffs = what.handoffs()?.into_iter();
+    Ok(handoffs
+        .map(|(part, handoff)| (part_key(key, part), handoff))
+        .collect())
+}
+
+/// The key of a part. No key of a user's holds a slash.
+fn part_key(key: &str, part: &str) -> String {
+    match part {
+        "" => key.to_owned(),
+        part => format!("{key}/{part}"),
+    }
+}
+
+/// Passes a handoff to the program that `command` will run.
+pub(super) fn pass(command: &mut Command, key: &str, handoff: Handoff) -> io::Result<()> {
     let mut words = vec![word(handoff.end).to_owned()];
     for fd in &handoff.fds {
-        let Object { fd, dev, ino } = Object::of(fd.as_fd())?;
-        words.push(format!("{fd}:{dev}:{ino}"));
+        words.push(Object::of(fd.as_fd())?.to_string());
     }
     words.push(handoff.address.to_string());
     command.env(format!("{VARIABLE}{key}"), words.join(" "));
     inherit::keep_open(command, handoff.fds);
     Ok(())
+}
+
+/// Keeps from the program that `command` will run what was given to this one.
+pub(super) fn withhold(command: &mut Command) {
+    for (key, _) in env::vars_os() {
+        if key.to_string_lossy().starts_with(VARIABLE) {
+            command.env_remove(key);
+        }
+    }
+}
+
+/// What was given to this process.
+enum Given {
+    /// By a parent that ran this program. The words are in the environment; here are the keys that were taken.
+    Run(BTreeSet<String>),
+    /// By a fork. `None` once taken. The environment is the parent's own, and not looked at.
+    Forked(BTreeMap<String, Option<Handoff>>),
+}
+
+static GIVEN: Mutex<Given> = Mutex::new(Given::Run(BTreeSet::new()));
+
+fn all_given() -> MutexGuard<'static, Given> {
+    GIVEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Says what a fork gave to this process.
+pub(super) fn receive(handoffs: Vec<(String, Handoff)>) {
+    let handoffs = handoffs.into_iter();
+    *all_given() = Given::Forked(
+        handoffs
+            .map(|(key, handoff)| (key, Some(handoff)))
+            .collect(),
+    );
 }
 
 /// Takes the sender that the parent gave by this key. Once: a second time is [`OpenErrorKind::Handoff`].
@@ -66,8 +145,7 @@ pub fn give(
 /// [`NotFound`](OpenErrorKind::NotFound) if nothing was given by this key, [`Handoff`](OpenErrorKind::Handoff) if a receiver was, else
 /// as for [`Channel::adopt_sender`].
 pub fn inherited_sender(key: &str) -> Result<BoxSender, OpenError> {
-    let handoff = take_end(key, End::Sender)?;
-    channel(&handoff.address)?.adopt_sender(handoff)
+    part_sender(key, "")
 }
 
 /// Takes the receiver that the parent gave by this key. Once: a second time is [`OpenErrorKind::Handoff`].
@@ -75,11 +153,28 @@ pub fn inherited_sender(key: &str) -> Result<BoxSender, OpenError> {
 /// # Errors
 /// As for [`inherited_sender`].
 pub fn inherited_receiver(key: &str) -> Result<BoxReceiver, OpenError> {
-    let handoff = take_end(key, End::Receiver)?;
+    part_receiver(key, "")
+}
+
+/// Takes the sender that is this part of what was given.
+pub(super) fn part_sender(key: &str, part: &str) -> Result<BoxSender, OpenError> {
+    let handoff = take_end(&part_key(key, part), End::Sender)?;
+    channel(&handoff.address)?.adopt_sender(handoff)
+}
+
+/// Takes the receiver that is this part of what was given.
+pub(super) fn part_receiver(key: &str, part: &str) -> Result<BoxReceiver, OpenError> {
+    let handoff = take_end(&part_key(key, part), End::Receiver)?;
     channel(&handoff.address)?.adopt_receiver(handoff)
 }
 
-fn channel(address: &Address) -> Result<crate::BoxChannel, OpenError> {
+/// Takes the handoff that is this part of what was given.
+pub(super) fn part(key: &str, part: &str) -> Result<Handoff, OpenError> {
+    take(&part_key(key, part))
+}
+
+/// The channel of a handoff.
+pub(super) fn channel(address: &Address) -> Result<BoxChannel, OpenError> {
     Registry::BUILTIN
         .channel(address)
         .map_err(|_| OpenError::new(address.clone(), OpenErrorKind::Handoff))
@@ -87,14 +182,22 @@ fn channel(address: &Address) -> Result<crate::BoxChannel, OpenError> {
 
 /// Takes what was given, if it is this end; the other end stays to be taken.
 fn take_end(key: &str, end: End) -> Result<Handoff, OpenError> {
-    if given(key)?.split(' ').next() != Some(word(end)) {
+    let found = match &*all_given() {
+        Given::Run(_) => end_of(given(key)?.split(' ').next().unwrap_or_default()),
+        // One that was taken has no end any more.
+        Given::Forked(all) => match all.get(key) {
+            Some(handoff) => handoff.as_ref().map(|handoff| handoff.end),
+            None => return Err(refused(key, OpenErrorKind::NotFound)),
+        },
+    };
+    if found != Some(end) {
         return Err(refused(key, OpenErrorKind::Handoff));
     }
     take(key)
 }
 
 fn given(key: &str) -> Result<String, OpenError> {
-    let text = std::env::var(format!("{VARIABLE}{key}"));
+    let text = env::var(format!("{VARIABLE}{key}"));
     text.map_err(|_| refused(key, OpenErrorKind::NotFound))
 }
 
@@ -109,40 +212,40 @@ const fn word(end: End) -> &'static str {
     }
 }
 
+fn end_of(word: &str) -> Option<End> {
+    [End::Sender, End::Receiver]
+        .into_iter()
+        .find(|&end| self::word(end) == word)
+}
+
 /// Takes what the parent gave by this key, for a channel that is not in [`Registry::BUILTIN`].
 ///
 /// # Errors
 /// As for [`inherited_sender`].
 pub fn take(key: &str) -> Result<Handoff, OpenError> {
-    static TAKEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-
-    let text = given(key)?;
-    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-    if !taken.insert(key.to_owned()) {
-        return Err(refused(key, OpenErrorKind::Handoff));
+    let wrong = || refused(key, OpenErrorKind::Handoff);
+    match &mut *all_given() {
+        Given::Run(taken) => {
+            let text = given(key)?;
+            if !taken.insert(key.to_owned()) {
+                return Err(wrong());
+            }
+            parse(&text).ok_or_else(wrong)
+        }
+        Given::Forked(all) => match all.get_mut(key) {
+            Some(handoff) => handoff.take().ok_or_else(wrong),
+            None => Err(refused(key, OpenErrorKind::NotFound)),
+        },
     }
-    parse(&text).ok_or_else(|| refused(key, OpenErrorKind::Handoff))
 }
 
-/// Reads what `give` wrote, and takes the descriptors, which must name what they named in the parent.
+/// Reads what `pass` wrote, and takes the descriptors, which must name what they named in the parent.
 fn parse(text: &str) -> Option<Handoff> {
     let mut words = text.split(' ');
-    let end = match words.next()? {
-        "sender" => End::Sender,
-        "receiver" => End::Receiver,
-        _ => return None,
-    };
+    let end = end_of(words.next()?)?;
     let address = words.next_back()?.parse().ok()?;
-    let mut objects = Vec::new();
-    for word in words {
-        let mut numbers = word.split(':');
-        objects.push(Object {
-            fd: numbers.next()?.parse().ok()?,
-            dev: numbers.next()?.parse().ok()?,
-            ino: numbers.next()?.parse().ok()?,
-        });
-    }
-    let taken: io::Result<Vec<_>> = objects.into_iter().map(inherit::take).collect();
+    let objects: io::Result<Vec<Object>> = words.map(str::parse).collect();
+    let taken: io::Result<Vec<_>> = objects.ok()?.into_iter().map(inherit::take).collect();
     Some(Handoff {
         address,
         end,

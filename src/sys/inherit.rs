@@ -1,15 +1,17 @@
-//! Handing descriptors to a child, and taking them there.
+//! Handing descriptors to a child, taking them there, and leaving those that were not handed over.
 
 use std::{
-    io,
+    fmt, io,
     os::{
         fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
         unix::process::CommandExt,
     },
     process::Command,
+    str::FromStr,
 };
 
 use nix::{
+    errno::Errno,
     fcntl::{FcntlArg, FdFlag, fcntl},
     sys::stat::fstat,
 };
@@ -33,6 +35,27 @@ impl Object {
             fd: fd.as_raw_fd(),
             dev: stat.st_dev,
             ino: stat.st_ino,
+        })
+    }
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.fd, self.dev, self.ino)
+    }
+}
+
+impl FromStr for Object {
+    type Err = io::Error;
+
+    fn from_str(text: &str) -> io::Result<Self> {
+        let mut numbers = text.split(':');
+        let mut next = || numbers.next().ok_or(io::ErrorKind::InvalidInput);
+        let wrong = |_| io::ErrorKind::InvalidInput;
+        Ok(Self {
+            fd: next()?.parse().map_err(wrong)?,
+            dev: next()?.parse().map_err(wrong)?,
+            ino: next()?.parse().map_err(wrong)?,
         })
     }
 }
@@ -62,4 +85,12 @@ pub(crate) fn take(object: Object) -> io::Result<OwnedFd> {
     fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
     // SAFETY: the parent left it open for us; the caller takes each number once.
     Ok(unsafe { OwnedFd::from_raw_fd(object.fd) })
+}
+
+/// Has the number `fd`, if it is open, name what `other` names. Whoever owns the number goes on owning it.
+pub(crate) fn replace(fd: RawFd, other: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: takes numbers only; the number stays open, so that its owner may close it.
+    let made = unsafe { libc::dup3(other.as_raw_fd(), fd, libc::O_CLOEXEC) };
+    Errno::result(made)?;
+    Ok(())
 }

@@ -9,10 +9,12 @@
 //! * S4. A pthread mutex is initialised once, before its address is known to anybody else, and never
 //!   moves; its memory stays mapped as long as a reference to it lives.
 //! * S5. Between fork and exec only async-signal-safe calls are made, on memory made before the fork.
+//! * S6. A number that the kernel has just given as a new descriptor is nobody else's.
 
 pub(crate) mod fd;
 pub(crate) mod futex;
 pub(crate) mod inherit;
 pub(crate) mod membarrier;
 pub(crate) mod msg;
+pub(crate) mod process;
 pub(crate) mod raw_sync;

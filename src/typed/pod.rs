@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Declares the type, and checks that the channel carries it.
-fn declare<T>(endpoint: &mut impl Endpoint, address: Address) -> Result<(), OpenError> {
+pub(super) fn declare<T>(endpoint: &mut impl Endpoint, address: Address) -> Result<(), OpenError> {
     let expected = size_of::<T>() as u64;
     let max = endpoint.limits().max_message as u64;
     let Some(fingerprint) = Fingerprint::of::<T>().filter(|_| expected <= max) else {
@@ -25,7 +25,7 @@ fn declare<T>(endpoint: &mut impl Endpoint, address: Address) -> Result<(), Open
 }
 
 /// The address of an end, for errors.
-fn address(endpoint: &impl Endpoint) -> Result<Address, OpenError> {
+pub(super) fn address(endpoint: &impl Endpoint) -> Result<Address, OpenError> {
     endpoint
         .handoff()
         .map(|handoff| handoff.address)

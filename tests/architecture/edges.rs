@@ -63,7 +63,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     (
         "process",
-        &["channel", "endpoint", "guard", "ext", "registry", "sys"],
+        &[
+            "channel", "endpoint", "guard", "ext", "typed", "registry", "presence", "sync", "sys",
+            "wait", "watch", "ring", "shm",
+        ],
     ),
     (
         "conformance",

@@ -1,0 +1,170 @@
+//! What the same program can be run again for.
+
+use std::{
+    any::{TypeId, type_name},
+    env,
+    fs::File,
+    io::{Read, Seek, Write},
+    process::{self, Command, ExitCode, Termination},
+    sync::OnceLock,
+};
+
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use crate::{
+    sys::{
+        inherit::{self, Object},
+        process as sys,
+    },
+    typed::Value,
+};
+
+/// Tells a process which entry it shall run, and where the arguments are.
+const VARIABLE: &str = "LANEWAY_PROCESS";
+/// The code of a process that could not read its arguments.
+const UNREADABLE: i32 = 125;
+
+/// The entries that this program has, once [`Entries::serve`] was called.
+static KNOWN: OnceLock<Vec<Known>> = OnceLock::new();
+
+/// An entry, as one that starts it sees it.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) name: String,
+    pub(super) arguments: Type,
+}
+
+/// A type, to be compared and to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Type {
+    id: TypeId,
+    pub(super) name: &'static str,
+}
+
+impl Type {
+    pub(super) fn of<T: 'static>() -> Self {
+        Self {
+            id: TypeId::of::<T>(),
+            name: type_name::<T>(),
+        }
+    }
+}
+
+/// All entries, if `serve` was called.
+pub(super) fn known() -> Option<&'static [Known]> {
+    KNOWN.get().map(Vec::as_slice)
+}
+
+/// What runs an entry; `None` if the bytes are no arguments of it.
+type Run = Box<dyn Fn(&[u8]) -> Option<ExitCode>>;
+
+/// The functions of this program that a [`Process`](crate::process::Process) can run, by name.
+///
+/// A started process is this same program run again, so it begins in `main`, and [`serve`](Self::serve) must be the first thing there.
+/// That is why it may be started beside threads, and why its arguments are values that can be written as bytes.
+///
+/// ```standalone_crate
+/// use laneway::{process::{Entries, Process}, typed::Plain};
+///
+/// fn add(Plain([a, b]): Plain<[u8; 2]>) -> std::process::ExitCode {
+///     (a + b).into()
+/// }
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     Entries::new().entry("add", add).serve();
+///     // Only the first process gets here.
+///     let mut child = Process::new("add", &Plain([2_u8, 3])).start()?;
+///     assert_eq!(child.join()?.code(), Some(5));
+///     Ok(())
+/// }
+/// ```
+#[derive(Default)]
+pub struct Entries {
+    known: Vec<Known>,
+    run: Vec<Run>,
+}
+
+impl Entries {
+    /// None.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One more. What it returns ends the process as it would if `main` returned it, so an error is told on standard error, and the code is 1.
+    ///
+    /// Of several with one name the first is run.
+    #[must_use]
+    pub fn entry<A: Value, R: Termination>(
+        mut self,
+        name: &str,
+        run: impl Fn(A) -> R + 'static,
+    ) -> Self {
+        self.known.push(Known {
+            name: name.to_owned(),
+            arguments: Type::of::<A>(),
+        });
+        self.run.push(Box::new(move |bytes| {
+            let arguments = A::read(bytes)?;
+            Some(run(arguments).report())
+        }));
+        self
+    }
+
+    /// Runs the entry that this process was started for, and ends the process; returns if it was started for none.
+    pub fn serve(self) {
+        let started = started_for();
+        let Self { known, run } = self;
+        let found = started.map(|(name, bytes)| {
+            let at = known.iter().position(|known| known.name == name);
+            (at, name, bytes)
+        });
+        // A second table adds nothing: the first is the one that a started process sees.
+        let _ = KNOWN.set(known);
+        let Some((at, name, bytes)) = found else {
+            return;
+        };
+        sys::set_name(&name);
+        let code = at.and_then(|at| run.get(at)).and_then(|run| run(&bytes));
+        process::exit(code.map_or(UNREADABLE, number));
+    }
+}
+
+impl std::fmt::Debug for Entries {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Entries").field(&self.known).finish()
+    }
+}
+
+/// The number of a code, which std keeps to itself.
+pub(super) fn number(code: ExitCode) -> i32 {
+    let found = (0..=u8::MAX).find(|&number| ExitCode::from(number) == code);
+    found.map_or(1, i32::from)
+}
+
+/// The command that runs this program again for an entry.
+pub(super) fn command(name: &str, arguments: &[u8]) -> std::io::Result<Command> {
+    let fd = memfd_create("laneway-arguments", MFdFlags::MFD_CLOEXEC)?;
+    let mut file = File::from(fd);
+    file.write_all(arguments)?;
+    file.rewind()?;
+    let fd = file.into();
+    // Also a program whose file was replaced meanwhile runs itself.
+    let mut command = Command::new("/proc/self/exe");
+    command.env(
+        VARIABLE,
+        format!("{} {name}", Object::of(std::os::fd::AsFd::as_fd(&fd))?),
+    );
+    inherit::keep_open(&mut command, vec![fd]);
+    Ok(command)
+}
+
+/// The entry that this process was started for, and its arguments. Whoever inherits the variable only was not.
+fn started_for() -> Option<(String, Vec<u8>)> {
+    let text = env::var(VARIABLE).ok()?;
+    let (object, name) = text.split_once(' ')?;
+    let mut file = File::from(inherit::take(object.parse().ok()?).ok()?);
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).ok()?;
+    Some((name.to_owned(), bytes))
+}
