@@ -13,7 +13,7 @@ use bytemuck::Pod;
 
 use crate::{
     Address, Deadline, End, Fingerprint, Handoff, OpenError, OpenErrorKind,
-    lock::{Held, Lock, LockError},
+    lock::LockError,
     presence::{self, Topic},
     process::give::{self, Give},
     ring::Data,
@@ -62,6 +62,8 @@ const PLACES: u64 = 64;
 #[doc(alias = "SharedMemory")]
 pub struct Shared<T> {
     segment: Segment,
+    /// As whom this handle holds the lock.
+    me: u16,
     _value: PhantomData<fn(T) -> T>,
 }
 
@@ -76,10 +78,8 @@ fn with_plan<T>(
     open: impl FnOnce(&Plan<'_>) -> Result<T, OpenError>,
 ) -> Result<T, OpenError> {
     let address = address();
-    let prepare = |_: &mut Shape, header: &Header| {
-        let made = header.producer_lock.mutex.init();
-        made.map_err(|e| OpenError::os(self::address(), e))
-    };
+    // All zeroes is a free lock.
+    let prepare = |_: &mut Shape, _: &Header| Ok(());
     let capacity = place(size, 2).max(LEAST as u64).checked_next_power_of_two();
     let needed = u64::MAX;
     let too_large = || OpenError::new(self::address(), OpenErrorKind::NoSpace { needed });
@@ -149,10 +149,16 @@ impl<T: Pod> Shared<T> {
         let expected = Fingerprint::of::<T>().ok_or_else(no_space)?;
         let fd = segment.fd().map_err(os)?;
         match presence::declare(fd, Topic::Type, expected.bits()).map_err(os)? {
-            None => Ok(Self {
-                segment,
-                _value: PhantomData,
-            }),
+            None => {
+                let me = presence::take_number(fd, u16::MAX).map_err(os)?;
+                // What the dead one with this number held.
+                segment.header().producer_lock.lock.give(me);
+                Ok(Self {
+                    segment,
+                    me,
+                    _value: PhantomData,
+                })
+            }
             Some(found) => {
                 let found = Fingerprint::from_bits(found);
                 let kind = OpenErrorKind::Incompatible { expected, found };
@@ -165,7 +171,7 @@ impl<T: Pod> Shared<T> {
     /// A thread that has it through another handle waits for itself.
     ///
     /// # Errors
-    /// [`InvalidData`](io::ErrorKind::InvalidData) if something else has written over the lock.
+    /// [`InvalidData`](io::ErrorKind::InvalidData) if something else has written over the segment.
     #[doc(alias = "acquire")]
     pub fn lock(&mut self) -> io::Result<SharedGuard<'_, T>> {
         match self.lock_by(Deadline::NEVER)? {
@@ -188,11 +194,16 @@ impl<T: Pod> Shared<T> {
     /// # Errors
     /// As for [`lock`](Self::lock).
     pub fn lock_by(&mut self, deadline: Deadline) -> io::Result<Option<SharedGuard<'_, T>>> {
-        let mutex = &self.segment.header().producer_lock.mutex;
-        match mutex.lock(deadline) {
-            Ok(Held::Clean) => {}
-            // A change counts only when it is complete, so there is nothing to be repaired.
-            Ok(Held::OwnerDied) => mutex.recover(),
+        // If the kernel cannot tell, the holder is taken to live.
+        let is_dead = |number| {
+            let lives = self.segment.fd();
+            let lives = lives.and_then(|fd| presence::has_number(fd, number));
+            lives.is_ok_and(|lives| !lives)
+        };
+        let lock = &self.segment.header().producer_lock.lock;
+        match lock.take(self.me, deadline, is_dead) {
+            // Also from a dead holder: a change counts only when it is complete, so there is nothing to be repaired.
+            Ok(_) => {}
             Err(LockError::Busy) => return Ok(None),
             Err(LockError::Lost) => return Err(io::ErrorKind::InvalidData.into()),
         }
@@ -201,10 +212,9 @@ impl<T: Pod> Shared<T> {
                 shared: self,
                 valid,
                 value,
-                _thread: PhantomData,
             })),
             Err(error) => {
-                mutex.unlock();
+                self.give_back();
                 Err(error)
             }
         }
@@ -238,6 +248,12 @@ impl<T: Pod> Shared<T> {
     }
 }
 
+impl<T> Shared<T> {
+    fn give_back(&self) {
+        self.segment.header().producer_lock.lock.give(self.me);
+    }
+}
+
 impl<T> Give for Shared<T> {
     fn handoffs(&self) -> io::Result<Vec<(&'static str, Handoff)>> {
         let handoff = Handoff {
@@ -262,8 +278,6 @@ pub struct SharedGuard<'a, T: Pod> {
     /// The place of what it was.
     valid: u64,
     value: T,
-    /// The lock belongs to a thread.
-    _thread: PhantomData<*const ()>,
 }
 
 impl<T: Pod> Deref for SharedGuard<'_, T> {
@@ -287,7 +301,7 @@ impl<T: Pod> Drop for SharedGuard<'_, T> {
             // It was read from beside there, so there is room.
             let _ = self.shared.write(1 - self.valid, &self.value);
         }
-        self.shared.segment.header().producer_lock.mutex.unlock();
+        self.shared.give_back();
     }
 }
 
