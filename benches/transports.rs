@@ -38,7 +38,7 @@ fn main() {
     group(&mut criterion, "throughput", Session::send);
     group(&mut criterion, "roundtrip", |session, count| {
         let trip = session.roundtrip(Amount::Messages(count))?;
-        Ok(trip.time)
+        Ok(Duration::from_secs_f64(trip.seconds))
     });
     criterion.final_summary();
 }

@@ -16,8 +16,8 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use laneway::{
     Address, Registry,
-    choose::{Choice, Needs, Objective, Verdict, choose},
-    measure::{Progress, Shape, Workload},
+    choose::{Choice, Need, Needs, Objective, Verdict, choose},
+    measure::{Progress, Shape, Sizes, Workload},
 };
 use stop::Stop;
 
@@ -63,9 +63,9 @@ pub(crate) struct Args {
     /// Processes that send x processes that receive; each message goes to one of them
     #[arg(long, value_name = "PxC", default_value = "1x1")]
     shape: Shape,
-    /// What matters: throughput or latency
-    #[arg(long, value_name = "WHAT", default_value = "throughput")]
-    by: Objective,
+    /// What matters: rate, latency or a percentile as in p99.9, cpu, or simplicity
+    #[arg(long, value_name = "WHAT")]
+    by: Option<Objective>,
     /// Only transports that unrelated processes find by name
     #[arg(long)]
     named: bool,
@@ -81,7 +81,7 @@ pub(crate) struct Args {
 }
 
 fn size(text: &str) -> Result<usize, String> {
-    let most = Workload::MOST_BYTES;
+    let most = Sizes::MOST;
     let form = || format!("write 1 to {most} bytes, as in 64, 64KiB or 1MiB");
     let size = Address::new("size", "").map(|address| address.with("size", text));
     let size = size.and_then(|address| address.size("size"));
@@ -139,8 +139,9 @@ fn report(args: &Args) -> Result<u8, End> {
     let stop = Stop::listen()?;
     let mut choices = Vec::new();
     for &size in &args.size {
-        let mut needs = Needs::new(Workload::new(size).shape(args.shape)).objective(args.by);
-        needs.named = args.named;
+        let mut needs = Needs::new(Workload::new(size).shape(args.shape));
+        needs.objective = args.by;
+        needs.must.extend(args.named.then_some(Need::Named));
         choices.push(measured(&needs, &registry, args.time, &stop)?);
     }
     let mut out = io::stdout().lock();
@@ -191,7 +192,7 @@ fn measured(
         }
         bar.set_length(progress.total as u64);
         bar.set_position(progress.done as u64);
-        bar.set_message(format!("{} {} B", progress.address, needs.workload.size));
+        bar.set_message(format!("{} {}", progress.address, needs.workload.sizes));
         ControlFlow::Continue(())
     };
     let choice = choose(needs, registry, time, &mut watch);

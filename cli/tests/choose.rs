@@ -73,7 +73,7 @@ fn json_has_it_all_and_the_code_agrees() {
             .pointer(pointer)
             .unwrap_or_else(|| panic!("{pointer}"))
     };
-    assert_eq!(at("/schema"), 1);
+    assert_eq!(at("/schema"), 2);
     assert_eq!(at("/needs/workload/shape/producers"), 2);
     let rounds = at("/plan/rounds").as_u64();
     let measured = at("/reports/0/rounds")
@@ -105,7 +105,7 @@ fn writes_a_file_besides_the_screen() {
     assert!(matches!(output.status.code(), Some(0 | 3)));
     assert!(text.contains("ANSWER"));
     let value: Value = serde_json::from_slice(&written.expect("reads")).expect("JSON");
-    assert_eq!(value["schema"], 1);
+    assert_eq!(value["schema"], 2);
     let (output, _) = run(&["--time", "0.5", "--json", "/nowhere/at/all.json"]);
     assert_eq!(output.status.code(), Some(1));
 }

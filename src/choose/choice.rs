@@ -10,12 +10,14 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Address, Registry,
     choose::{
+        ceiling::Ceiling,
         needs::Needs,
         rank::{Recommendation, rank},
         refusal::Refused,
         shortlist::shortlist,
+        sweep::{Flip, Neighbour},
     },
-    measure::{Machine, Plan, Progress, Report, SCHEMA, Warning, compare, place},
+    measure::{Comparison, Machine, Plan, Progress, SCHEMA, Warning, compare, place},
 };
 
 /// All that there is to know about a choice; what `laneway choose --json` writes.
@@ -37,9 +39,16 @@ pub struct Choice {
     /// How it was measured.
     pub plan: Plan,
     /// What was measured, the simplest first.
-    pub reports: Vec<Report>,
+    #[serde(flatten)]
+    pub comparison: Comparison,
     /// What was not, and why.
     pub refused: Vec<Refused>,
+    /// Workloads near this one, measured in short.
+    pub neighbours: Vec<Neighbour>,
+    /// Which changes of the workload change the answer.
+    pub flips: Vec<Flip>,
+    /// The highest rate at which each channel keeps the service level, if there is one.
+    pub ceilings: Vec<Ceiling>,
     /// The answer.
     pub recommendation: Recommendation,
 }
@@ -55,8 +64,8 @@ pub fn choose<B>(
     watch: &mut dyn FnMut(Progress<'_>) -> ControlFlow<B>,
 ) -> Result<Choice, B> {
     let list = shortlist(needs, registry);
-    let plan = Plan::within(time, list.fit.len());
-    let reports = compare(registry, &list.fit, &needs.workload, &plan, watch)?;
+    let plan = Plan::within(time, list.fit.len(), &needs.workload);
+    let comparison = compare(registry, &list.fit, &needs.workload, &plan, watch)?;
     let machine = Machine::this();
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     Ok(Choice {
@@ -65,10 +74,13 @@ pub fn choose<B>(
         taken: now.map_or(0, |now| now.as_secs()),
         warnings: machine.warnings(&needs.workload),
         machine,
-        needs: *needs,
+        needs: needs.clone(),
         plan,
-        recommendation: rank(needs, &reports),
-        reports,
+        recommendation: rank(needs, &comparison),
+        comparison,
+        neighbours: Vec::new(),
+        flips: Vec::new(),
+        ceilings: Vec::new(),
         refused: list.refused,
     })
 }

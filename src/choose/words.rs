@@ -12,6 +12,10 @@ pub struct Count(pub f64);
 #[derive(Clone, Copy, Debug)]
 pub struct Time(pub f64);
 
+/// A share of one core, in percent.
+#[derive(Clone, Copy, Debug)]
+pub struct Share(pub f64);
+
 /// Three digits, and what comes after them.
 fn short(f: &mut fmt::Formatter<'_>, number: f64, unit: &str) -> fmt::Result {
     let digits = match number {
@@ -40,6 +44,14 @@ impl fmt::Display for Time {
             ..999.5e6 => short(f, self.0 / 1e6, " ms"),
             _ => short(f, self.0 / 1e9, " s"),
         }
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = self.0 * 100.0;
+        let digits = if percent < 9.95 { 1 } else { 0 };
+        f.pad(&format!("{percent:.digits$} % of a core"))
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     BoxReceiver, BoxSender, clock,
     measure::{
+        cost::Cost,
         fault::{Fault, Trouble},
         message::Tally,
         workload::Amount,
@@ -15,7 +16,7 @@ use crate::{
 /// An order in words.
 pub(super) type OrderWords = [u64; 3];
 /// A reply in words.
-pub(super) type ReplyWords = [u64; 6];
+pub(super) type ReplyWords = [u64; 10];
 
 /// The end that sends orders.
 pub(super) type Orders = PodSender<OrderWords, BoxSender>;
@@ -45,13 +46,13 @@ pub(super) enum Order {
 pub(super) enum Reply {
     /// It is ready: for orders, or for messages.
     Ready,
-    /// It did what it was to do.
-    Done(Tally),
-    /// So many round trips took about so long.
+    /// It did what it was to do, and that cost so much.
+    Done(Tally, Cost),
+    /// So many messages took about so long.
     Bucket {
         /// Nanoseconds.
         value: u64,
-        /// Round trips.
+        /// Messages.
         count: u64,
     },
     /// The channel failed, and the peer ends.
@@ -102,32 +103,44 @@ impl Order {
 impl Reply {
     pub(super) const fn words(self) -> ReplyWords {
         match self {
-            Self::Ready => [0; 6],
-            Self::Done(tally) => [
+            Self::Ready => [0; 10],
+            Self::Done(tally, cost) => [
                 1,
                 tally.count,
+                tally.bytes,
                 tally.sum,
                 tally.squares,
                 tally.start,
                 tally.end,
+                cost.cpu,
+                cost.voluntary,
+                cost.involuntary,
             ],
-            Self::Bucket { value, count } => [2, value, count, 0, 0, 0],
-            Self::Fault(Told([kind, first, second])) => [3, kind, first, second, 0, 0],
+            Self::Bucket { value, count } => [2, value, count, 0, 0, 0, 0, 0, 0, 0],
+            Self::Fault(Told([kind, first, second])) => [3, kind, first, second, 0, 0, 0, 0, 0, 0],
         }
     }
 
     /// `None` if it is no reply.
     pub(super) const fn from_words(words: ReplyWords) -> Option<Self> {
-        let [reply, a, b, c, d, e] = words;
+        let [reply, a, b, c, d, e, f, cpu, voluntary, involuntary] = words;
         Some(match reply {
             0 => Self::Ready,
-            1 => Self::Done(Tally {
-                count: a,
-                sum: b,
-                squares: c,
-                start: d,
-                end: e,
-            }),
+            1 => Self::Done(
+                Tally {
+                    count: a,
+                    bytes: b,
+                    sum: c,
+                    squares: d,
+                    start: e,
+                    end: f,
+                },
+                Cost {
+                    cpu,
+                    voluntary,
+                    involuntary,
+                },
+            ),
             2 => Self::Bucket { value: a, count: b },
             3 => Self::Fault(Told([a, b, c])),
             _ => return None,

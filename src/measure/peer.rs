@@ -1,8 +1,6 @@
 //! What a peer of a session does. It is the program of the session itself, run again.
 
-use std::{env, num::NonZeroU16, process};
-
-use hdrhistogram::Histogram;
+use std::{env, num::NonZeroU16, process, str::FromStr};
 
 use crate::{
     Address, BoxChannel, BoxReceiver, BoxSender, Channel, Endpoint, ReceiverExt, Registry,
@@ -10,8 +8,12 @@ use crate::{
     measure::{
         control::{ORDERS, Order, OrderWords, REPLIES, Reply, ReplyWords, Told},
         cores,
+        cost::Cost,
         fault::Fault,
+        latencies::Latencies,
         lifeline,
+        message::Lengths,
+        sizes::Sizes,
         work::Share,
         workload::{Shape, Workload},
     },
@@ -25,22 +27,10 @@ pub(super) const VARIABLE: &str = "LANEWAY_MEASURE_PEER";
 pub(super) const SENDER: &str = "measure.tx";
 /// The key of the end that a peer receives with.
 pub(super) const RECEIVER: &str = "measure.rx";
-/// Significant digits of a latency.
-const DIGITS: u8 = 3;
-/// The longest latency that is told apart, in nanoseconds: an hour.
-const LONGEST: u64 = 3_600_000_000_000;
-
-/// A histogram for latencies up to an hour; longer ones count as one.
-pub(super) fn histogram() -> Histogram<u64> {
-    // Not one that grows: that one cuts what is too large for it instead, if it is asked to saturate.
-    Histogram::new_with_max(LONGEST, DIGITS)
-        .unwrap_or_else(|_| unreachable!("0 to 5 digits are allowed"))
-}
-
 /// What a peer is told when it starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Role {
-    /// The workload.
+    /// The workload. A trace is told apart from the rest, by orders: it may be long.
     pub(super) workload: Workload,
     /// Which of the producers or consumers it is.
     pub(super) index: u16,
@@ -48,31 +38,66 @@ pub(super) struct Role {
     pub(super) core: Option<usize>,
 }
 
+/// What stands for a number that there is not.
+const NONE: &str = "-";
+
+fn or_none(number: Option<impl ToString>) -> String {
+    number.map_or_else(|| NONE.to_owned(), |number| number.to_string())
+}
+
+/// Reads a number that there may not be.
+fn option<T: FromStr>(word: &str) -> Option<Option<T>> {
+    if word == NONE {
+        return Some(None);
+    }
+    word.parse().ok().map(Some)
+}
+
 impl Role {
     /// As the value of [`VARIABLE`].
-    pub(super) fn to_text(self) -> String {
-        let Workload { size, shape } = self.workload;
-        let core = self.core.map_or_else(String::new, |core| core.to_string());
-        let (producers, consumers) = (shape.producers, shape.consumers);
-        format!("{size} {producers} {consumers} {} {core}", self.index)
+    pub(super) fn to_text(&self) -> String {
+        let Shape {
+            producers,
+            consumers,
+        } = self.workload.shape;
+        let (least, most) = match &self.workload.sizes {
+            // Told later; as long as any.
+            sizes @ Sizes::Trace(_) => (NONE.to_owned(), sizes.most()),
+            sizes => (sizes.least().to_string(), sizes.most()),
+        };
+        let rate = or_none(self.workload.rate);
+        let core = or_none(self.core);
+        let reply = u8::from(self.workload.reply);
+        let index = self.index;
+        format!("{least} {most} {producers} {consumers} {rate} {reply} {index} {core}")
     }
 
     fn from_text(text: &str) -> Option<Self> {
         let mut words = text.split(' ');
         let mut next = || words.next();
-        let size = next()?.parse().ok()?;
+        let least: Option<usize> = option(next()?)?;
+        let most = next()?.parse().ok()?;
         let producers: NonZeroU16 = next()?.parse().ok()?;
         let consumers: NonZeroU16 = next()?.parse().ok()?;
+        let rate = option(next()?)?;
+        let reply = next()? == "1";
         let index = next()?.parse().ok()?;
-        let core = next()?;
+        let core = option(next()?)?;
+        let sizes = match least {
+            Some(least) if least < most => Sizes::Range(least..=most),
+            _ => Sizes::Fixed(most),
+        };
         let shape = Shape {
             producers,
             consumers,
         };
+        let mut workload = Workload::of(sizes).shape(shape);
+        workload.rate = rate;
+        workload.reply = reply;
         Some(Self {
-            workload: Workload::new(size).shape(shape),
+            workload,
             index,
-            core: core.parse().ok(),
+            core,
         })
     }
 }
@@ -132,7 +157,8 @@ fn play(text: &str, registry: &Registry) -> Option<()> {
     lifeline::tie(orders.as_fd()?, channels).ok()?;
     let mut peer = Peer {
         share: Share {
-            workload: role.workload,
+            shape: role.workload.shape,
+            lengths: Lengths::new(role.workload.sizes, role.workload.shape.producers.get()),
             index: role.index,
             lend,
         },
@@ -176,22 +202,23 @@ impl Peer {
     /// `None` if it cannot be carried out.
     fn carry_out(&mut self, order: Order) -> Option<Result<Reply, Fault>> {
         let Self { share, ends, .. } = self;
+        let before = Cost::so_far();
         let done = match order {
             Order::Produce(amount) => share.produce(ends.tx.as_mut()?, amount),
             Order::Consume => share.consume(ends.rx.as_mut()?),
             Order::Echo => share.echo(ends.tx.as_mut()?, ends.rx.as_mut()?),
             Order::Ping(amount) => {
-                let mut latencies = histogram();
+                let mut latencies = Latencies::new();
                 let (tx, rx) = (ends.tx.as_mut()?, ends.rx.as_mut()?);
                 let done = share.ping(tx, rx, amount, &mut latencies);
-                for bucket in latencies.iter_recorded() {
-                    let (value, count) = (bucket.value_iterated_to(), bucket.count_at_value());
+                for (value, count) in latencies.steps() {
                     self.reply(Reply::Bucket { value, count })?;
                 }
                 done
             }
         };
-        Some(done.map(Reply::Done))
+        let cost = Cost::so_far().since(before);
+        Some(done.map(|tally| Reply::Done(tally, cost)))
     }
 }
 
@@ -203,14 +230,16 @@ mod tests {
     fn a_role_survives_the_environment() {
         let shape = "2x3".parse().expect("a shape");
         for core in [None, Some(7)] {
-            let role = Role {
-                workload: Workload::new(64).shape(shape),
-                index: 1,
-                core,
-            };
-            assert_eq!(Role::from_text(&role.to_text()), Some(role));
+            for sizes in [Sizes::Fixed(64), Sizes::Range(0..=9)] {
+                let role = Role {
+                    workload: Workload::of(sizes).shape(shape).rate(0.1 + 0.2),
+                    index: 1,
+                    core,
+                };
+                assert_eq!(Role::from_text(&role.to_text()), Some(role));
+            }
         }
-        assert_eq!(Role::from_text("64 0 1 0 "), None);
+        assert_eq!(Role::from_text("64 64 0 1 - 0 0 -"), None);
         assert_eq!(Role::from_text("1 1"), None);
     }
 }

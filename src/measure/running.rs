@@ -7,13 +7,13 @@ use std::{
     time::Duration,
 };
 
-use hdrhistogram::Histogram;
-
 use crate::{
     BoxReceiver, BoxSender, Channel, Endpoint, ReceiverExt, RecvError, Registry, SenderExt,
     measure::{
         control::{ORDERS, Order, Orders, REPLIES, Replies, Reply},
+        cost::Cost,
         fault::{Fault, SessionError},
+        latencies::Latencies,
         lifeline,
         message::Tally,
         peer::{self, Role},
@@ -42,7 +42,7 @@ fn pipe() -> Result<(BoxSender, BoxReceiver), SessionError> {
 impl Running {
     /// Starts this program again to play `role` on the ends given.
     pub(super) fn start(
-        role: Role,
+        role: &Role,
         tx: Option<&BoxSender>,
         rx: Option<&BoxReceiver>,
     ) -> Result<Self, SessionError> {
@@ -105,16 +105,16 @@ impl Running {
     }
 
     /// Waits until the peer has done what it was to do.
-    pub(super) fn done(&mut self) -> Result<Tally, Fault> {
-        self.measured(&mut peer::histogram())
+    pub(super) fn done(&mut self) -> Result<(Tally, Cost), Fault> {
+        self.measured(&mut Latencies::new())
     }
 
     /// The same, and gathers the latencies that it tells.
-    pub(super) fn measured(&mut self, latencies: &mut Histogram<u64>) -> Result<Tally, Fault> {
+    pub(super) fn measured(&mut self, latencies: &mut Latencies) -> Result<(Tally, Cost), Fault> {
         loop {
             match self.reply()? {
-                Reply::Done(tally) => return Ok(tally),
-                Reply::Bucket { value, count } => latencies.saturating_record_n(value, count),
+                Reply::Done(tally, cost) => return Ok((tally, cost)),
+                Reply::Bucket { value, count } => latencies.record_times(value, count),
                 Reply::Ready | Reply::Fault(_) => return Err(self.ended()),
             }
         }

@@ -2,51 +2,24 @@
 
 use std::{env, time::Duration};
 
-use hdrhistogram::Histogram;
-
 use crate::{
     Address, BoxChannel, BoxReceiver, BoxSender, Channel, End, Endpoint, Fan, Registry,
     measure::{
         control::Order,
         cores,
+        cost::{Cost, Costs},
         fault::{Fault, SessionError},
+        latencies::Latencies,
         message::{SEQUENCE_BITS, Tally},
         peer::{self, Role},
         place,
+        plan::Plan,
+        round::{Delay, Flow},
         running::Running,
-        workload::{Amount, Plan, Shape, Workload},
+        sizes::Sizes,
+        workload::{Amount, Shape, Workload},
     },
 };
-
-/// Messages that went from the producers to the consumers, every byte written, read and checked.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Throughput {
-    /// How many.
-    pub messages: u64,
-    /// How many bytes they have, without headers.
-    pub bytes: u64,
-    /// From the first that a producer wrote to the last that a consumer read.
-    pub time: Duration,
-}
-
-impl Throughput {
-    /// Messages a second.
-    #[must_use]
-    pub fn rate(&self) -> f64 {
-        self.messages as f64 / self.time.as_secs_f64().max(1e-9)
-    }
-}
-
-/// Messages that went from the first producer to the first consumer and back, one after the other.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Roundtrip {
-    /// How long each took, in nanoseconds.
-    pub latencies: Histogram<u64>,
-    /// How long all took.
-    pub time: Duration,
-}
 
 /// Real processes at the ends of a channel: producers and consumers, each a run of this same program.
 ///
@@ -64,7 +37,7 @@ pub struct Roundtrip {
 /// let mut session = Session::start(&Registry::BUILTIN, &address, &Workload::new(64), &plan)?;
 /// let throughput = session.throughput(Amount::Time(plan.time))?;
 /// let roundtrip = session.roundtrip(Amount::Messages(1000))?;
-/// # let _ = (throughput.rate(), roundtrip.latencies.value_at_quantile(0.99));
+/// # let _ = (throughput.rate(), roundtrip.latencies.percentiles().p99);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -101,11 +74,24 @@ fn check(channel: &BoxChannel, tx: &BoxSender, workload: &Workload) -> Result<()
     if can.receivers == Fan::One && consumers.get() > 1 {
         return Err(SessionError::Fan(End::Receiver));
     }
-    let max = tx.limits().max_message.min(Workload::MOST_BYTES);
-    if workload.size > max {
+    let max = tx.limits().max_message.min(Sizes::MOST);
+    if workload.sizes.most() > max {
         return Err(SessionError::TooLarge { max });
     }
     Ok(())
+}
+
+/// What peers did together, and what it cost.
+fn sum(peers: &mut [Running]) -> Result<(Tally, Cost), Fault> {
+    let nothing = Tally {
+        start: u64::MAX,
+        ..Tally::default()
+    };
+    let start = (nothing, Cost::default());
+    peers.iter_mut().try_fold(start, |(tally, cost), peer| {
+        let (more, added) = peer.done()?;
+        Ok((tally.and(more), cost.and(added)))
+    })
 }
 
 impl Session {
@@ -127,7 +113,7 @@ impl Session {
         check(&there, &tx, workload)?;
         let (back, back_tx, back_rx) = open(registry, address)?;
         let mut session = Self {
-            workload: *workload,
+            workload: workload.clone(),
             producers: Vec::new(),
             consumers: Vec::new(),
             channels: [there, back],
@@ -139,20 +125,20 @@ impl Session {
             Vec::new()
         };
         let role = |index, core| Role {
-            workload: *workload,
+            workload: workload.clone(),
             index,
             core,
         };
         for index in 0..workload.shape.producers.get() {
             let rx = (index == 0).then_some(&back_rx);
             let role = role(index, cores::of_producer(&cores, index));
-            let peer = Running::start(role, Some(&tx), rx)?;
+            let peer = Running::start(&role, Some(&tx), rx)?;
             session.producers.push(peer);
         }
         for index in 0..workload.shape.consumers.get() {
             let tx = (index == 0).then_some(&back_tx);
             let role = role(index, cores::of_consumer(&cores, index));
-            let peer = Running::start(role, tx, Some(&rx))?;
+            let peer = Running::start(&role, tx, Some(&rx))?;
             session.consumers.push(peer);
         }
         drop((tx, rx, back_tx, back_rx));
@@ -161,6 +147,7 @@ impl Session {
         Ok(session)
     }
 
+    /// Every peer.
     fn peers(&mut self) -> impl Iterator<Item = &mut Running> {
         self.producers.iter_mut().chain(&mut self.consumers)
     }
@@ -175,12 +162,14 @@ impl Session {
     ///
     /// # Errors
     /// The fault of the channel; then the session is over, and tells it again.
-    pub fn throughput(&mut self, amount: Amount) -> Result<Throughput, SessionError> {
-        let sent = self.attempt(|session| session.produce(amount))?;
-        Ok(Throughput {
+    pub fn throughput(&mut self, amount: Amount) -> Result<Flow, SessionError> {
+        let (sent, costs) = self.attempt(|session| session.produce(amount))?;
+        Ok(Flow {
             messages: sent.count,
-            bytes: sent.count.saturating_mul(self.workload.size as u64),
-            time: Duration::from_nanos(sent.end.saturating_sub(sent.start)),
+            bytes: sent.bytes,
+            seconds: sent.seconds(),
+            costs,
+            distance: None,
         })
     }
 
@@ -189,23 +178,26 @@ impl Session {
     /// # Errors
     /// As for [`throughput`](Self::throughput).
     pub fn send(&mut self, count: u64) -> Result<Duration, SessionError> {
-        Ok(self.throughput(Amount::Messages(count))?.time)
+        let flow = self.throughput(Amount::Messages(count))?;
+        Ok(Duration::from_secs_f64(flow.seconds))
     }
 
     /// Lets the first producer send a message, wait for its echo from the first consumer, and again.
     ///
     /// # Errors
     /// As for [`throughput`](Self::throughput).
-    pub fn roundtrip(&mut self, amount: Amount) -> Result<Roundtrip, SessionError> {
-        let mut latencies = peer::histogram();
-        let tally = self.attempt(|session| session.ping(amount, &mut latencies))?;
-        Ok(Roundtrip {
+    pub fn roundtrip(&mut self, amount: Amount) -> Result<Delay, SessionError> {
+        let mut latencies = Latencies::new();
+        let (tally, costs) = self.attempt(|session| session.ping(amount, &mut latencies))?;
+        Ok(Delay {
             latencies,
-            time: Duration::from_nanos(tally.end.saturating_sub(tally.start)),
+            seconds: tally.seconds(),
+            costs,
+            distance: None,
         })
     }
 
-    fn produce(&mut self, amount: Amount) -> Result<Tally, Fault> {
+    fn produce(&mut self, amount: Amount) -> Result<(Tally, Costs), Fault> {
         for consumer in &mut self.consumers {
             consumer.order(Order::Consume)?;
         }
@@ -223,25 +215,21 @@ impl Session {
             };
             producer.order(Order::Produce(part))?;
         }
-        let nothing = Tally {
-            start: u64::MAX,
-            ..Tally::default()
-        };
-        let sum = |peers: &mut Vec<Running>| {
-            peers
-                .iter_mut()
-                .try_fold(nothing, |sum, peer| peer.done().map(|tally| sum.and(tally)))
-        };
-        let sent = sum(&mut self.producers)?;
-        let received = sum(&mut self.consumers)?;
+        let (sent, producers) = sum(&mut self.producers)?;
+        let (received, consumers) = sum(&mut self.consumers)?;
         sent.compare(&received)?;
-        Ok(Tally {
+        let tally = Tally {
             end: received.end,
             ..sent
-        })
+        };
+        let costs = Costs {
+            producers,
+            consumers,
+        };
+        Ok((tally, costs))
     }
 
-    fn ping(&mut self, amount: Amount, latencies: &mut Histogram<u64>) -> Result<Tally, Fault> {
+    fn ping(&mut self, amount: Amount, latencies: &mut Latencies) -> Result<(Tally, Costs), Fault> {
         let (Some(first), Some(echo)) = (self.producers.first_mut(), self.consumers.first_mut())
         else {
             return Err(Fault::Stalled);
@@ -249,15 +237,19 @@ impl Session {
         echo.order(Order::Echo)?;
         echo.ready()?;
         first.order(Order::Ping(amount))?;
-        let sent = first.measured(latencies)?;
-        let received = echo.done()?;
+        let (sent, producers) = first.measured(latencies)?;
+        let (received, consumers) = echo.done()?;
         if sent.count != received.count {
             return Err(Fault::Miscounted {
                 sent: sent.count,
                 received: received.count,
             });
         }
-        Ok(sent)
+        let costs = Costs {
+            producers,
+            consumers,
+        };
+        Ok((sent, costs))
     }
 
     fn attempt<T>(

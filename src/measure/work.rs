@@ -1,14 +1,13 @@
 //! What peers do with the ends that they have. Generic, so that it can also be compiled for one transport's own types.
 
-use hdrhistogram::Histogram;
-
 use crate::{
     Deadline, Receiver, Sender, clock,
     measure::{
         fault::Fault,
+        latencies::Latencies,
         lifeline,
-        message::{self, Ledger, SEQUENCE_BITS, Tally},
-        workload::{Amount, Shape, Workload},
+        message::{self, Ledger, Lengths, SEQUENCE_BITS, Tally},
+        workload::{Amount, Shape},
     },
 };
 
@@ -18,10 +17,12 @@ const STRETCH: usize = 256 << 10;
 const MOST_BETWEEN_LOOKS: usize = 64;
 
 /// What a peer knows of the work.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Share {
-    /// The workload.
-    pub(super) workload: Workload,
+    /// How many send and receive.
+    pub(super) shape: Shape,
+    /// How long each message is.
+    pub(super) lengths: Lengths,
     /// Which of the producers or consumers this is.
     pub(super) index: u16,
     /// Whether messages are written where the receiver will read them.
@@ -50,35 +51,34 @@ impl Until {
 }
 
 impl Share {
-    const fn shape(&self) -> Shape {
-        self.workload.shape
+    /// A message of any length.
+    fn buffer(&self) -> Vec<u8> {
+        vec![0; self.lengths.most()]
     }
 
-    /// The message that ends a producer's sending: of a length that no other has.
-    const fn mark(&self) -> &'static [u8] {
-        match self.workload.size {
-            0 => &[0],
-            _ => &[],
-        }
+    /// Sends the message that ends a producer's sending.
+    fn mark<S: Sender + ?Sized>(&self, tx: &mut S) -> Result<(), Fault> {
+        Ok(tx.send(&vec![0; self.lengths.mark()])?)
     }
 
-    /// Writes message `number` and sends it.
+    /// Writes message `number` and sends it, and tells its size.
     #[inline]
     fn post<S: Sender + ?Sized>(
         &self,
         tx: &mut S,
         buffer: &mut [u8],
         number: u64,
-    ) -> Result<(), Fault> {
-        let size = self.workload.size;
+    ) -> Result<usize, Fault> {
+        let size = self.lengths.of(number);
         if self.lend {
             message::write(number, tx.reserve(size, Deadline::NEVER)?);
             tx.commit(size)?;
         } else {
+            let buffer = buffer.get_mut(..size).unwrap_or_default();
             message::write(number, buffer);
             tx.send_by(buffer, Deadline::NEVER)?;
         }
-        Ok(())
+        Ok(size)
     }
 
     /// Sends `amount` messages, then a mark for each consumer.
@@ -87,9 +87,9 @@ impl Share {
         tx: &mut S,
         amount: Amount,
     ) -> Result<Tally, Fault> {
-        let size = self.workload.size;
-        let mut buffer = vec![0; size];
-        let stretch = (STRETCH / size.max(1)).clamp(1, MOST_BETWEEN_LOOKS) as u64;
+        let mut buffer = self.buffer();
+        let typical = self.lengths.typical();
+        let stretch = (STRETCH / typical).clamp(1, MOST_BETWEEN_LOOKS) as u64;
         let mut number = u64::from(self.index) << SEQUENCE_BITS;
         let mut tally = Tally {
             start: clock::now(),
@@ -99,17 +99,17 @@ impl Share {
         while number < until.number {
             let stop = number.saturating_add(stretch).min(until.number);
             while number < stop {
-                self.post(tx, &mut buffer, number)?;
+                let size = self.post(tx, &mut buffer, number)?;
                 lifeline::beat(number);
-                tally.add(message::visible(number, size));
+                tally.add(message::visible(number, size), size);
                 number += 1;
             }
             if until.time != u64::MAX && clock::now() >= until.time || lifeline::is_cut() {
                 break;
             }
         }
-        for _ in 0..self.shape().consumers.get() {
-            tx.send(self.mark())?;
+        for _ in 0..self.shape.consumers.get() {
+            self.mark(tx)?;
         }
         tally.end = clock::now();
         Ok(tally)
@@ -120,13 +120,13 @@ impl Share {
     /// Each producer sends as many marks as there are consumers, behind all that it sends; so
     /// when every consumer has as many as there are producers, nothing is left.
     pub(super) fn consume<R: Receiver + ?Sized>(&self, rx: &mut R) -> Result<Tally, Fault> {
-        let shape = self.shape();
-        let producers = shape.producers.get();
-        let mut ledger = Ledger::new(self.workload.size, producers, shape.consumers.get());
+        let producers = self.shape.producers.get();
+        let mut ledger = Ledger::new(&self.lengths, self.shape.consumers.get());
+        let mark = self.lengths.mark();
         let mut marks = 0;
         while marks < producers {
             let message = rx.peek(Deadline::NEVER)?;
-            if message.len() == self.mark().len() {
+            if message.len() == mark {
                 marks += 1;
             } else {
                 ledger.enter(message)?;
@@ -144,10 +144,9 @@ impl Share {
         tx: &mut S,
         rx: &mut R,
         amount: Amount,
-        latencies: &mut Histogram<u64>,
+        latencies: &mut Latencies,
     ) -> Result<Tally, Fault> {
-        let size = self.workload.size;
-        let mut buffer = vec![0; size];
+        let mut buffer = self.buffer();
         let mut tally = Tally {
             start: clock::now(),
             ..Tally::default()
@@ -156,7 +155,7 @@ impl Share {
         let mut number = 0;
         while number < until.number {
             let sent = clock::now();
-            self.post(tx, &mut buffer, number)?;
+            let size = self.post(tx, &mut buffer, number)?;
             let echo = rx.peek(Deadline::NEVER)?;
             if echo.len() != size {
                 return Err(Fault::Resized {
@@ -169,16 +168,16 @@ impl Share {
             }
             rx.consume();
             let came = clock::now();
-            latencies.saturating_record(came.saturating_sub(sent));
+            latencies.record(came.saturating_sub(sent));
             lifeline::beat(number);
-            tally.add(message::visible(number, size));
+            tally.add(message::visible(number, size), size);
             number += 1;
             if came >= until.time || lifeline::is_cut() {
                 break;
             }
         }
         tally.end = clock::now();
-        tx.send(self.mark())?;
+        self.mark(tx)?;
         Ok(tally)
     }
 
@@ -189,9 +188,10 @@ impl Share {
         rx: &mut R,
     ) -> Result<Tally, Fault> {
         let mut tally = Tally::default();
+        let mark = self.lengths.mark();
         loop {
             let message = rx.peek(Deadline::NEVER)?;
-            if message.len() == self.mark().len() {
+            if message.len() == mark {
                 rx.consume();
                 return Ok(tally);
             }

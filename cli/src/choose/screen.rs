@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use laneway::{
     Registry,
-    choose::{Choice, Count, Time, Verdict},
+    choose::{Choice, Count, Objective, Time, Verdict},
     measure::{Figures, Outcome, Report},
 };
 
@@ -65,13 +65,11 @@ fn others(tied: &[String], pick: &str) -> String {
 }
 
 fn heading(out: &mut impl Write, choice: &Choice) -> io::Result<()> {
-    let workload = choice.needs.workload;
     writeln!(
         out,
-        "{} B messages, {}, by {}: {} rounds of {} ms for each figure\n",
-        workload.size,
-        workload.shape,
-        choice.needs.objective,
+        "{}, by {}: {} rounds of {} ms for each figure\n",
+        choice.needs.workload,
+        choice.recommendation.objective,
         choice.plan.rounds,
         choice.plan.time.as_millis(),
     )
@@ -91,7 +89,7 @@ fn table(choice: &Choice) -> Table {
             "spread",
             "verdict",
         ]);
-    for report in &choice.reports {
+    for report in &choice.comparison.reports {
         table.add_row(row(choice, report));
     }
     for refused in &choice.refused {
@@ -139,17 +137,18 @@ fn row(choice: &Choice, report: &Report) -> Vec<String> {
 
 /// The figures that the columns have. The spread is that of what was asked for.
 fn numbers(choice: &Choice, figures: &Figures) -> [String; 5] {
-    let megabytes = figures.rate.median * choice.needs.workload.size as f64 / 1e6;
+    let megabytes = figures.throughput.bytes.median / 1e6;
     let digits = if megabytes < 99.95 { 1 } else { 0 };
-    let asked = match choice.needs.objective {
-        laneway::choose::Objective::Latency => &figures.p50,
-        _ => &figures.rate,
+    let delays = figures.arrivals.as_ref().unwrap_or(&figures.roundtrip);
+    let asked = match choice.recommendation.objective {
+        Objective::Latency(_) => &delays.p50,
+        _ => &figures.throughput.rate,
     };
     [
-        Count(figures.rate.median).to_string(),
+        Count(figures.throughput.rate.median).to_string(),
         format!("{megabytes:.digits$}"),
-        Time(figures.p50.median).to_string(),
-        Time(figures.p99.median).to_string(),
+        Time(delays.p50.median).to_string(),
+        Time(delays.p99.median).to_string(),
         format!("{:.0} %", asked.spread() * 100.0),
     ]
 }
