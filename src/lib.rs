@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod address;
+mod cache;
 mod capability;
 mod channel;
 mod clock;

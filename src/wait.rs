@@ -188,6 +188,11 @@ impl Waiter {
         }
     }
 
+    /// Whether a first look that failed is worth some more at once.
+    pub(crate) fn is_eager(&self) -> bool {
+        matches!(self.strategy, WaitStrategy::Spin | WaitStrategy::Adaptive) && !self.spin.is_zero()
+    }
+
     /// Looks until `look` finds something or the deadline passes. The caller has looked once.
     ///
     /// `watched` sees to it that the bell is rung when somebody dies, and tells whether it is.

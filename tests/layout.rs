@@ -47,8 +47,9 @@ fn rows(page: &str) -> Vec<Row> {
 
 fn size(kind: &str) -> usize {
     match kind {
-        "u32" | "atomic u32" => 4,
-        "u64" | "i64" | "atomic u64" | "event" => 8,
+        "u32" | "atomic u32" | "lock" => 4,
+        "u64" | "i64" | "atomic u64" => 8,
+        "event" => 16,
         "mutex" => 40,
         other => panic!("no type {other}"),
     }

@@ -41,6 +41,8 @@ pub(crate) struct Moved {
     pub(crate) messages: usize,
     /// The length of the last one.
     pub(crate) last: usize,
+    /// Bytes that are known to be behind it.
+    pub(crate) left: u64,
 }
 
 /// Where a ring's positions are.
@@ -72,7 +74,7 @@ pub(crate) struct Locked<'a, L> {
 struct Section<'a, L: Lock>(&'a L);
 
 impl<L: Lock> Drop for Section<'_, L> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         self.0.unlock();
     }
@@ -224,6 +226,7 @@ impl<'a, L: Lock> Locked<'a, L> {
             }
             head = head.wrapping_add(size);
         }
+        moved.left = tail.wrapping_sub(head);
         // ORDERING: Release; pairs with the Acquire in `Free::has`: who sees the head may overwrite
         // what is before it.
         self.cursors.head.store(head, Ordering::Release);
@@ -233,6 +236,13 @@ impl<'a, L: Lock> Locked<'a, L> {
             (0, None) => Err(Stuck::NotNow),
             _ => Ok(moved),
         }
+    }
+
+    /// Whether there is a message that this side has seen before.
+    #[inline]
+    pub(crate) fn knows_message(&self) -> bool {
+        // ORDERING: Relaxed, twice; a hint.
+        self.cursors.head.load(Ordering::Relaxed) != self.cursors.seen.load(Ordering::Relaxed)
     }
 }
 

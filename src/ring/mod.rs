@@ -42,6 +42,17 @@ unsafe impl Send for Data<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for Data<'_> {}
 
+/// Lets producers get ahead, before the consumer looks at what they are writing: to look at once would take from them the
+/// line that they are at; a moment later there are several messages.
+#[cold]
+#[inline(never)]
+pub(crate) fn hold_off() {
+    // Measured: a quarter of it costs a third of the rate, four times of it gains nothing.
+    for _ in 0..64 {
+        std::hint::spin_loop();
+    }
+}
+
 /// An access that would leave the ring, or cross its end: somebody wrote nonsense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OutOfBounds;

@@ -20,7 +20,7 @@
 //! After Vyukov's bounded queue, with claims by state as in protocols for robust futexes.
 
 use crate::{
-    ring::{Data, OutOfBounds},
+    ring::{Data, OutOfBounds, hold_off},
     sync::{AtomicU64, Ordering},
 };
 
@@ -136,9 +136,6 @@ pub(crate) struct Taken {
     state: State,
 }
 
-/// How long to hold off, in pauses of the processor, before looking at what is being written.
-const PAUSES: u32 = 64;
-
 /// Makes way for whoever was faster, longer each time: who gets a run of places in a row moves its cache lines once.
 #[derive(Debug, Default)]
 struct Backoff(u32);
@@ -170,16 +167,6 @@ impl Pace {
     #[inline]
     fn knows(&self, place: u64, count: u64) -> bool {
         (1..=count).contains(&self.tail.wrapping_sub(place))
-    }
-
-    /// Lets producers get ahead, if they are writing one message after another.
-    #[inline]
-    fn hold_off(&self) {
-        if self.streams {
-            for _ in 0..PAUSES {
-                std::hint::spin_loop();
-            }
-        }
     }
 
     #[inline]
@@ -228,6 +215,12 @@ impl<'a> Ring<'a> {
     fn word(&self, place: u64) -> Result<&'a AtomicU64, Stuck> {
         let at = usize::try_from(place & self.count().wrapping_sub(1)).unwrap_or(usize::MAX);
         self.states.get(at).ok_or(Stuck::Corrupt)
+    }
+
+    /// By how many laps a state that was found at `place` is older; more than half of all if it is newer.
+    #[inline]
+    fn age(&self, place: u64, state: State) -> u64 {
+        self.lap(place).wrapping_sub(state.lap()) & LAP_MASK
     }
 
     /// The state of the record at `place`, if it has one in this lap.
@@ -300,7 +293,7 @@ impl<'a> Ring<'a> {
     }
 
     /// Sends a message as `me`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&self, me: u16, message: &[u8]) -> Result<(), Stuck> {
         let wanted = slots(message.len());
         let mut backoff = Backoff::default();
@@ -317,7 +310,7 @@ impl<'a> Ring<'a> {
             // ORDERING: Acquire; as in `state`.
             let state = State(self.word(place)?.load(Ordering::Acquire));
             let lap = self.lap(place);
-            let age = lap.wrapping_sub(state.lap()) & LAP_MASK;
+            let age = self.age(place, state);
             if age == 0 && state.0 != 0 {
                 Self::pass(self.tail, place, place.wrapping_add(state.slots()));
                 continue;
@@ -368,6 +361,7 @@ impl<'a> Ring<'a> {
     }
 
     /// Gives the room of finished records back, and tells how far.
+    #[cold]
     pub(crate) fn reclaim(&self) -> Result<u64, Stuck> {
         // ORDERING: Acquire; pairs with the AcqRel below.
         let start = self.freed.load(Ordering::Acquire);
@@ -395,25 +389,32 @@ impl<'a> Ring<'a> {
     }
 
     /// Takes the next message as `me`, at this pace.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take(&self, me: u16, pace: &mut Pace) -> Result<Taken, Stuck> {
         let mut backoff = Backoff::default();
         for _ in 0..ATTEMPTS {
             // ORDERING: Acquire; pairs with `pass`.
             let place = self.head.load(Ordering::Acquire);
             let known = pace.knows(place, self.count());
-            if !known {
-                pace.hold_off();
+            if !known && pace.streams {
+                hold_off();
             }
-            let Some(state) = self.state(place)? else {
-                // ORDERING: Acquire; as above. It moved since, or is behind: then the state was of a later lap.
-                let moved = self.head.load(Ordering::Acquire) != place;
-                if moved || self.catch_up(self.head, place) {
-                    continue;
+            // ORDERING: Acquire; as in `state`.
+            let state = State(self.word(place)?.load(Ordering::Acquire));
+            let age = self.age(place, state);
+            if age > LAP_MASK / 2 {
+                // Of a later lap: the head moved since, or somebody left it behind.
+                // ORDERING: Acquire; as above.
+                let here = self.head.load(Ordering::Acquire) == place;
+                if here && !self.catch_up(self.head, place) {
+                    return Err(Stuck::Corrupt);
                 }
+                continue;
+            }
+            if age != 0 || state.0 == 0 {
                 pace.missed();
                 return Err(Stuck::NotNow);
-            };
+            }
             match state.phase() {
                 Phase::CLAIMED => {
                     pace.missed();

@@ -17,7 +17,7 @@
 
 use crate::{
     ring::{
-        Data, OutOfBounds,
+        Data, OutOfBounds, hold_off,
         record::{self, Kind},
     },
     sync::{AtomicU64, Ordering},
@@ -242,9 +242,6 @@ impl Producer {
     }
 }
 
-/// How long to hold off, in pauses of the processor, before looking at what is being written.
-const PAUSES: u32 = 64;
-
 /// The consumer's own state.
 #[derive(Debug, Default)]
 pub(crate) struct Consumer {
@@ -278,11 +275,7 @@ impl Consumer {
     fn look(&mut self, ring: Ring<'_>) -> u64 {
         let known = self.head != self.tail;
         if !known && self.streams {
-            // The producer is right ahead. To look at once would take from it the line that it is
-            // writing; a moment later there are several messages.
-            for _ in 0..PAUSES {
-                std::hint::spin_loop();
-            }
+            hold_off();
         }
         // ORDERING: Acquire; pairs with the Release in `show`.
         let word = ring.data.word(self.head).load(Ordering::Acquire);
@@ -299,7 +292,7 @@ impl Consumer {
     }
 
     /// Finds the next message.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn peek(&mut self, ring: Ring<'_>) -> Result<usize, Stuck> {
         if let Some(len) = self.peeked {
             return Ok(len);

@@ -53,6 +53,7 @@ impl RawSyncMutex {
 
 impl Lock for RawSyncMutex {
     /// Asks again and again until the deadline: raw_sync's timed lock is broken (docs/design.md).
+    #[cold]
     fn lock(&self, deadline: Deadline) -> Result<(), LockError> {
         if deadline == Deadline::NEVER {
             let guard = self.0.lock().map_err(|_| LockError::Lost)?;
@@ -71,6 +72,7 @@ impl Lock for RawSyncMutex {
         }
     }
 
+    #[cold]
     fn unlock(&self) {
         // It fails only for one who does not have it.
         let _ = self.0.release();

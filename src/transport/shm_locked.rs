@@ -5,7 +5,10 @@ use std::{ffi::OsString, io};
 use crate::{
     Address, AddressError, Capabilities, Channel, Deadline, Depth, End, Endpoint, Fan, Key, Limits,
     OpenError, Receiver, RecvError, SendError, Sender, Transport,
-    ring::locked::{Cursors, Locked, Moved, Sink, Stuck},
+    ring::{
+        hold_off,
+        locked::{Cursors, Locked, Moved, Sink, Stuck},
+    },
     shm::{layout::Header, segment::Segment},
     sys::raw_sync::RawSyncMutex,
     transport::family::{
@@ -302,6 +305,8 @@ pub struct LockedReceiver {
     member: Member,
     max_message: usize,
     stash: Stash,
+    /// Whether messages came one after another when it last looked.
+    streams: bool,
 }
 
 impl LockedReceiver {
@@ -312,6 +317,7 @@ impl LockedReceiver {
             max_message: segment.max_message(),
             member: Member::new(segment, End::Receiver, address, wait),
             stash: Stash::new(),
+            streams: false,
         })
     }
 }
@@ -321,16 +327,22 @@ impl LockedReceiver {
 fn take(
     member: &mut Member,
     holder: &Holder,
+    streams: &mut bool,
     deadline: Deadline,
     sink: &mut impl Sink,
 ) -> Result<Moved, RecvError> {
     let ring = ring(member.seat(), End::Receiver, holder);
+    if *streams && !ring.knows_message() {
+        hold_off();
+    }
     if ring.may_have_message()
         && let Ok(moved) = ring.pop(deadline, sink)
     {
+        *streams = moved.messages > 1 || moved.left > 0;
         member.segment().header().room().notify();
         return Ok(moved);
     }
+    *streams = false;
     take_slowly(member, holder, deadline, sink)
 }
 
@@ -381,7 +393,9 @@ impl Endpoint for LockedReceiver {
 impl Receiver for LockedReceiver {
     fn peek(&mut self, deadline: Deadline) -> Result<&[u8], RecvError> {
         if self.stash.is_empty() {
-            take(&mut self.member, &self.holder, deadline, self.stash.want(1))?;
+            let sink = self.stash.want(1);
+            let streams = &mut self.streams;
+            take(&mut self.member, &self.holder, streams, deadline, sink)?;
         }
         Ok(self.stash.front().unwrap_or_default())
     }
@@ -400,12 +414,13 @@ impl Receiver for LockedReceiver {
             return taken;
         }
         let sink = &mut Direct(Some(buf));
-        let moved = take(&mut self.member, &self.holder, deadline, sink)?;
+        let streams = &mut self.streams;
+        let moved = take(&mut self.member, &self.holder, streams, deadline, sink)?;
         Ok(moved.last)
     }
 
     /// Takes the lock once for many messages.
-    #[inline]
+    #[inline(always)]
     fn drain_by(
         &mut self,
         max: usize,
@@ -417,7 +432,8 @@ impl Receiver for LockedReceiver {
         while drained < max {
             if self.stash.is_empty() {
                 let sink = self.stash.want(max - drained);
-                match take(&mut self.member, &self.holder, deadline, sink) {
+                let streams = &mut self.streams;
+                match take(&mut self.member, &self.holder, streams, deadline, sink) {
                     Ok(_) => {}
                     Err(error) if drained == 0 => return Err(error),
                     Err(_) => break,

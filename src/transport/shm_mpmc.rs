@@ -273,7 +273,7 @@ impl MpmcReceiver {
     }
 
     /// Takes the next message, waiting for it.
-    #[inline]
+    #[inline(always)]
     fn find(&mut self, deadline: Deadline) -> Result<Taken, RecvError> {
         if let Some(taken) = self.taken {
             return Ok(taken);
@@ -370,8 +370,24 @@ impl Receiver for MpmcReceiver {
         self.finish();
     }
 
-    /// Wakes senders once for many messages.
     #[inline]
+    fn recv_by(&mut self, buf: &mut [u8], deadline: Deadline) -> Result<usize, RecvError> {
+        let taken = self.find(deadline)?;
+        let ring = ring(self.member.segment());
+        let message = ring.message(&taken);
+        let needed = message.len();
+        let Some(room) = buf.get_mut(..needed) else {
+            return Err(RecvError::TooSmall { needed });
+        };
+        room.copy_from_slice(message);
+        self.taken = None;
+        ring.finish(taken);
+        self.notify();
+        Ok(needed)
+    }
+
+    /// Wakes senders once for many messages.
+    #[inline(always)]
     fn drain_by(
         &mut self,
         max: usize,

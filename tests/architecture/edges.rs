@@ -33,6 +33,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("typed", TRAITS),
     ("presence", &[]),
     ("sys", &["sync"]),
+    ("cache", &[]),
     ("clock", &[]),
     ("wait", &["clock", "sync", "sys"]),
     ("watch", &["presence", "sync"]),
@@ -46,7 +47,7 @@ const TABLE: &[(&str, &[&str])] = &[
         "transport",
         &[
             "channel", "endpoint", "guard", "ext", "registry", "presence", "sync", "sys", "wait",
-            "watch", "ring", "robust", "shm",
+            "watch", "cache", "ring", "robust", "shm",
         ],
     ),
     (

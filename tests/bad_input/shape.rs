@@ -169,17 +169,28 @@ fn forge(path: &std::path::Path, mut bytes: Vec<u8>, layout: u32) {
     set_mode(path, 0o600);
 }
 
+/// The layout number in a segment's bytes.
+fn layout_of(bytes: &[u8]) -> u32 {
+    let at = bytes.get(8..12).and_then(<[u8]>::first_chunk);
+    u32::from_le_bytes(*at.expect("a header"))
+}
+
 fn other_layout() {
     let (name, file) = segment("layout");
     let channel = ShmLocked::new(&name).capacity(64 << 10);
     let live = channel.pair().expect("opens");
     let bytes = fs::read(&file).expect("there");
     drop(live);
-    for layout in [0, 2, u32::MAX] {
+    let ours = layout_of(&bytes);
+    for layout in [0, ours + 1, u32::MAX] {
         forge(&file, bytes.clone(), layout);
-        let told = format!("layout {layout}, not 1");
+        let told = format!("layout {layout}, not {ours}");
         let words = [told.as_str(), "unlink it"];
-        assert_refused(&channel, shape("layout", 1, layout.into()), &words);
+        assert_refused(
+            &channel,
+            shape("layout", ours.into(), layout.into()),
+            &words,
+        );
         // What it says to do works.
         channel.unlink().expect("removes it");
         let (mut tx, mut rx) = channel.pair().expect("opens");
@@ -193,11 +204,12 @@ fn other_layout_of_a_queue() {
     let live = queue.pair().expect("opens");
     let bytes = fs::read(&file).expect("there");
     drop(live);
-    forge(file.as_ref(), bytes, 2);
+    let ours = layout_of(&bytes);
+    forge(file.as_ref(), bytes, ours + 1);
     assert_refused(
         &queue,
-        shape("layout", 1, 2),
-        &["layout 2, not 1", "unlink it"],
+        shape("layout", ours.into(), u64::from(ours) + 1),
+        &[&format!("layout {}, not {ours}", ours + 1), "unlink it"],
     );
     queue.unlink().expect("removes it");
     let (mut tx, mut rx) = queue.pair().expect("opens");

@@ -93,6 +93,12 @@ impl Member {
         &self.seat.segment
     }
 
+    /// Whether this end asks again before it sleeps.
+    #[inline]
+    pub(crate) fn is_eager(&self) -> bool {
+        self.waiter.is_eager()
+    }
+
     /// Looks until `look` finds something or the deadline passes.
     #[inline]
     pub(crate) fn wait<T>(

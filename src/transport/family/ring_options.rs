@@ -4,7 +4,7 @@ use std::{ffi::OsString, io, sync::Arc};
 
 use crate::{
     Address, AddressError, AddressProblem, End, Handoff, Key, OpenError, OpenErrorKind,
-    WaitStrategy,
+    WaitStrategy, cache,
     ring::record,
     shm::{
         layout::{Header, LAYOUT, MAGIC, Shape},
@@ -21,7 +21,7 @@ pub(crate) const MOST: usize = 1 << 40;
 pub(crate) const CAPACITY: Key = Key {
     name: "capacity",
     form: "SIZE",
-    summary: "bytes of records, rounded up to a power of two (2MiB)",
+    summary: "bytes of records, rounded up to a power of two (twice a core's L2 cache)",
 };
 /// The key that sets the longest message.
 pub(crate) const MAX_MESSAGE: Key = Key {
@@ -35,9 +35,6 @@ pub(crate) const WAIT: Key = Key {
     form: "spin|yield|adaptive|park",
     summary: "how this end waits (adaptive)",
 };
-
-/// The capacity if none is named.
-const DEFAULT_CAPACITY: usize = 2 << 20;
 
 /// A ring that has been described.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,8 +121,8 @@ impl RingOptions {
             (None, Some(max)) => max
                 .saturating_add(2 * record::HEADER)
                 .saturating_mul(4)
-                .max(DEFAULT_CAPACITY),
-            (None, None) => DEFAULT_CAPACITY,
+                .max(cache::default_capacity()),
+            (None, None) => cache::default_capacity(),
         };
         if !(object::LEAST..=self.most).contains(&wanted) {
             let key = if self.capacity.is_some() {

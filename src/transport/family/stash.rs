@@ -12,7 +12,9 @@ const SPANS: usize = 256;
 pub(crate) struct Stash {
     bytes: Vec<u8>,
     /// Start and end of each message.
-    spans: Vec<(usize, usize)>,
+    spans: Box<[(usize, usize); SPANS]>,
+    /// How many messages there are.
+    count: usize,
     /// The first message not yet finished.
     next: usize,
     /// How many messages the next batch may take.
@@ -23,41 +25,45 @@ impl Stash {
     /// An empty one.
     pub(crate) fn new() -> Self {
         Self {
-            bytes: Vec::with_capacity(BATCH),
-            spans: Vec::with_capacity(SPANS),
+            bytes: vec![0; BATCH],
+            spans: Box::new([(0, 0); SPANS]),
+            count: 0,
             next: 0,
             wanted: 1,
         }
     }
 
+    #[inline]
+    fn unfinished(&self) -> &[(usize, usize)] {
+        self.spans.get(self.next..self.count).unwrap_or_default()
+    }
+
     /// The first message.
     #[inline]
     pub(crate) fn front(&self) -> Option<&[u8]> {
-        let &(start, end) = self.spans.get(self.next)?;
+        let &(start, end) = self.unfinished().first()?;
         self.bytes.get(start..end)
     }
 
     /// Finishes the first message.
     #[inline]
     pub(crate) fn finish(&mut self) {
-        self.next = self.next.saturating_add(1);
-        if self.next >= self.spans.len() {
-            self.spans.clear();
-            self.bytes.clear();
-            self.next = 0;
+        self.next += 1;
+        if self.next >= self.count {
+            (self.next, self.count) = (0, 0);
         }
     }
 
     /// Whether it holds none.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.spans.is_empty()
+        self.count == 0
     }
 
     /// How many bytes they have.
     pub(crate) fn bytes(&self) -> usize {
-        let rest = self.spans.get(self.next..).unwrap_or_default();
-        rest.iter().map(|(start, end)| end - start).sum()
+        let lengths = self.unfinished().iter().map(|(start, end)| end - start);
+        lengths.sum()
     }
 
     /// Moves the first message into `buf`, if there is one.
@@ -79,20 +85,30 @@ impl Stash {
         self.wanted = max.min(SPANS);
         self
     }
+
+    #[cold]
+    fn grow(&mut self, len: usize) {
+        self.bytes.resize(len, 0);
+    }
 }
 
 impl Sink for Stash {
     #[inline]
     fn room(&mut self, len: usize) -> Option<&mut [u8]> {
-        let start = self.bytes.len();
+        let start = match self.count {
+            0 => 0,
+            count => self.spans.get(count - 1)?.1,
+        };
         let end = start.checked_add(len)?;
-        let full = self.spans.len() >= self.wanted || end > BATCH;
-        if full && !self.spans.is_empty() {
+        if self.count > 0 && (self.count >= self.wanted || end > BATCH) {
             return None;
         }
-        self.bytes.resize(end, 0);
-        self.spans.push((start, end));
-        self.bytes.get_mut(start..)
+        if end > self.bytes.len() {
+            self.grow(end);
+        }
+        *self.spans.get_mut(self.count)? = (start, end);
+        self.count += 1;
+        self.bytes.get_mut(start..end)
     }
 }
 
