@@ -123,7 +123,7 @@ fn table(
             thead { tr {
                 th { "transport" }
                 @for head in figures::HEADS { th.number { (head) } }
-                th {}
+                th { @if comparison.reports.iter().any(|report| verdict(report).is_some()) { "verdict" } }
             } }
             tbody {
                 @for report in &comparison.reports {

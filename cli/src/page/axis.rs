@@ -34,7 +34,11 @@ impl Axis {
         });
         let (low, high) = if low > high { (1.0, 10.0) } else { (low, high) };
         // A little room, so that nothing stands on the border.
-        let (low, high) = (below(low * 0.98), above(high * 1.02));
+        Self::between(below(low * 0.98), above(high * 1.02), start, end)
+    }
+
+    /// A logarithmic one between these numbers.
+    pub(super) const fn between(low: f64, high: f64, start: f64, end: f64) -> Self {
         Self {
             scale: Scale::Log,
             low,

@@ -10,7 +10,7 @@ use crate::{
     figures::short,
     page::{
         axis::Axis,
-        frame::{RIGHT, figure, px},
+        frame::{RIGHT, figure, px, round},
         series::Series,
     },
 };
@@ -19,8 +19,8 @@ use crate::{
 const ROW: f64 = 30.0;
 const BAR: f64 = 18.0;
 /// Where bars start, after the names, and where the longest ends, before its number.
-const START: f64 = 170.0;
-const END: f64 = RIGHT - 80.0;
+const START: f64 = 168.0;
+const END: f64 = RIGHT - 64.0;
 
 fn prices(report: &Report) -> Option<&Prices> {
     let figures = report.figures()?;
@@ -41,7 +41,7 @@ pub(super) fn plot(comparison: &Comparison, series: &Series) -> Markup {
     let drawing = html! {
         @for tick in x.ticks() {
             line.grid.tick data-axis="x" data-value=(tick) x1=(px(x.at(tick))) x2=(px(x.at(tick))) y1="4" y2=(px(bottom)) {}
-            text.label x=(px(x.at(tick))) y=(px(bottom + 16.0)) text-anchor="middle" { (Time(tick)) }
+            text.label x=(px(x.at(tick))) y=(px(bottom + 16.0)) text-anchor="middle" { (round(Time(tick))) }
         }
         @for (index, (report, prices)) in rows.iter().enumerate() {
             (bar(report, prices, index as f64 * ROW + 8.0, &x, series))

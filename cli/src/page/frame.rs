@@ -5,10 +5,10 @@ use maud::{Markup, html};
 use crate::page::axis::Axis;
 
 /// A plot's size, in the units of its own drawing.
-pub(super) const WIDTH: f64 = 720.0;
-pub(super) const HEIGHT: f64 = 360.0;
+pub(super) const WIDTH: f64 = 560.0;
+pub(super) const HEIGHT: f64 = 330.0;
 /// Where the drawing area lies in it.
-pub(super) const LEFT: f64 = 70.0;
+pub(super) const LEFT: f64 = 78.0;
 pub(super) const RIGHT: f64 = WIDTH - 20.0;
 pub(super) const TOP: f64 = 12.0;
 pub(super) const BOTTOM: f64 = HEIGHT - 48.0;
@@ -16,6 +16,18 @@ pub(super) const BOTTOM: f64 = HEIGHT - 48.0;
 /// A place as it is written.
 pub(super) fn px(place: f64) -> String {
     format!("{place:.2}")
+}
+
+/// A round number without the zeros that say how exact it is.
+pub(super) fn round(number: impl std::fmt::Display) -> String {
+    let text = number.to_string();
+    match text.split_once(' ') {
+        Some((digits, unit)) if digits.contains('.') => {
+            let digits = digits.trim_end_matches('0').trim_end_matches('.');
+            format!("{digits} {unit}")
+        }
+        _ => text,
+    }
 }
 
 /// Ticks: numbers and what is written at them.

@@ -10,7 +10,7 @@ use crate::{
     figures,
     page::{
         axis::Axis,
-        frame::{BOTTOM, HEIGHT, LEFT, RIGHT, TOP, Ticks, figure, grid, path, px},
+        frame::{BOTTOM, HEIGHT, LEFT, RIGHT, TOP, Ticks, figure, grid, path, px, round},
         series::Series,
     },
 };
@@ -75,7 +75,7 @@ pub(super) fn plot(comparison: &Comparison, series: &Series, slo: Option<Slo>) -
     let nanos = all().map(|(_, nanos)| *nanos).chain(told).chain(bound);
     let rarities = all().map(|(rarity, _)| *rarity);
     let most = rarities.fold(100.0_f64, f64::max);
-    let x = Axis::log([1.0, most].into_iter(), LEFT, RIGHT);
+    let x = Axis::between(1.0, most, LEFT, RIGHT);
     let y = Axis::log(nanos, BOTTOM, TOP);
     let shown = |quantile: &Quantile| rarity(quantile.share()) <= most * 1.2;
     let xs: Ticks = Quantile::ALL
@@ -86,7 +86,7 @@ pub(super) fn plot(comparison: &Comparison, series: &Series, slo: Option<Slo>) -
     let ys: Ticks = y
         .ticks()
         .into_iter()
-        .map(|nanos| (nanos, Time(nanos).to_string()))
+        .map(|nanos| (nanos, round(Time(nanos))))
         .collect();
     let is_open = curves
         .iter()

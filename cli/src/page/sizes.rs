@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use crate::{
     page::{
         axis::Axis,
-        frame::{BOTTOM, HEIGHT, LEFT, RIGHT, TOP, Ticks, figure, grid, path, px},
+        frame::{BOTTOM, HEIGHT, LEFT, RIGHT, TOP, Ticks, figure, grid, path, px, round},
         series::{Series, name},
     },
     units,
@@ -82,7 +82,7 @@ pub(super) fn plot(
     let ys: Ticks = y
         .ticks()
         .into_iter()
-        .map(|rate| (rate, Count(rate).to_string()))
+        .map(|rate| (rate, round(Count(rate))))
         .collect();
     let mut names: Vec<String> = Vec::new();
     for point in &all {
