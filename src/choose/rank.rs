@@ -343,8 +343,7 @@ mod tests {
             producers: cost,
             consumers: cost,
         };
-        let mut latencies = Latencies::new();
-        latencies.record_times(p50, 1000);
+        let latencies: Latencies = [p50].repeat(1000).into_iter().collect();
         let round = |number: u64| Round {
             throughput: Flow {
                 messages: rate - 4 * spread + (number + 9 - shift) % 9 * spread,

@@ -1,100 +1,123 @@
 //! How long messages took, all of them.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use hdrhistogram::{
-    Histogram,
-    serialization::{Deserializer as Reader, Serializer as Writer, V2DeflateSerializer},
+use hdrhistogram::serialization::{
+    Deserializer as Reader, Serializer as Writer, V2DeflateSerializer,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
-use crate::measure::quantile::Quantile;
+use crate::measure::{quantile::Quantile, recorder::Recorder};
 
-/// Significant digits of a latency.
-const DIGITS: u8 = 3;
-/// The longest latency that is told apart, in nanoseconds: an hour.
-const LONGEST: u64 = 3_600_000_000_000;
-
-/// How long messages took, in nanoseconds, three digits each: a histogram. Longer ones than an hour count as an hour.
+/// How long messages took, in nanoseconds: how often which latency occurred, three digits each. Longer ones than an hour
+/// count as an hour.
 ///
 /// Saved as HdrHistogram's own tools read it: version 2, deflated, in base64.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Latencies(Histogram<u64>);
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Latencies {
+    /// Which, in order, and how often.
+    steps: Vec<(u64, u64)>,
+    /// How often all.
+    count: u64,
+}
 
-impl Default for Latencies {
-    fn default() -> Self {
-        Self::new()
+impl FromIterator<u64> for Latencies {
+    /// Of nanoseconds.
+    fn from_iter<T: IntoIterator<Item = u64>>(nanos: T) -> Self {
+        let mut recorder = Recorder::new();
+        nanos.into_iter().for_each(|nanos| recorder.record(nanos));
+        Self::from(&recorder)
+    }
+}
+
+impl From<&Recorder> for Latencies {
+    fn from(recorder: &Recorder) -> Self {
+        Self {
+            steps: recorder.steps().collect(),
+            count: recorder.histogram().len(),
+        }
     }
 }
 
 impl Latencies {
-    /// None yet.
+    /// None.
     #[must_use]
-    pub fn new() -> Self {
-        // Not one that grows: that one cuts what is too large for it instead, if it is asked to saturate.
-        let histogram = Histogram::new_with_max(LONGEST, DIGITS);
-        Self(histogram.unwrap_or_else(|_| unreachable!("0 to 5 digits are allowed")))
+    pub const fn new() -> Self {
+        Self {
+            steps: Vec::new(),
+            count: 0,
+        }
     }
 
-    /// Counts one.
-    #[inline]
-    pub fn record(&mut self, nanos: u64) {
-        self.0.saturating_record(nanos);
-    }
-
-    /// Counts the same one so often.
-    pub fn record_times(&mut self, nanos: u64, times: u64) {
-        self.0.saturating_record_n(nanos, times);
+    /// Counts a step of a recorder so often.
+    pub(super) fn add(&mut self, nanos: u64, times: u64) {
+        match self.steps.binary_search_by_key(&nanos, |step| step.0) {
+            Ok(place) => {
+                if let Some(step) = self.steps.get_mut(place) {
+                    step.1 = step.1.saturating_add(times);
+                }
+            }
+            Err(place) => self.steps.insert(place, (nanos, times)),
+        }
+        self.count = self.count.saturating_add(times);
     }
 
     /// Counts all of `other` too.
     pub fn merge(&mut self, other: &Self) {
         for (nanos, times) in other.steps() {
-            self.record_times(nanos, times);
+            self.add(nanos, times);
         }
     }
 
     /// How many.
     #[must_use]
-    pub fn count(&self) -> u64 {
-        self.0.len()
+    pub const fn count(&self) -> u64 {
+        self.count
     }
 
     /// The longest; 0 if there are none.
     #[must_use]
     pub fn max(&self) -> u64 {
-        self.0.max()
+        self.steps.last().map_or(0, |step| step.0)
     }
 
     /// Their mean; 0 if there are none.
     #[must_use]
     pub fn mean(&self) -> f64 {
-        self.0.mean()
+        let sum: f64 = self.steps().map(|(n, times)| n as f64 * times as f64).sum();
+        sum / self.count.max(1) as f64
     }
 
-    /// The percentile, however few lie above it. For comparing rounds with each other, which shows how much of it is chance.
+    /// The percentile, however few lie above it; 0 if there are none. For comparing rounds with each other, which shows how
+    /// much of it is chance.
     #[must_use]
     pub fn raw(&self, quantile: Quantile) -> u64 {
-        self.0.value_at_quantile(quantile.share())
+        let above = self.count / quantile.one_in();
+        let mut left = self.count;
+        let at = self.steps().find(|(_, times)| {
+            left = left.saturating_sub(*times);
+            left <= above
+        });
+        at.map_or(0, |(nanos, _)| nanos)
     }
 
     /// The percentile, if at least [`LEAST_ABOVE`](Quantile::LEAST_ABOVE) messages lie above it.
     #[must_use]
     pub fn at(&self, quantile: Quantile) -> Option<u64> {
-        (self.count() >= quantile.messages()).then(|| self.raw(quantile))
+        (self.count >= quantile.messages()).then(|| self.raw(quantile))
     }
 
     /// How many took longer than `nanos`, as far as three digits tell.
     #[must_use]
     pub fn over(&self, nanos: u64) -> u64 {
-        let steps = self.steps();
-        let longer = steps.filter(|(value, _)| *value > self.0.highest_equivalent(nanos));
+        // A step is the longest of the latencies that it stands for.
+        let shortest = |step: u64| step - step / 1024;
+        let longer = self.steps().filter(|(step, _)| shortest(*step) > nanos);
         longer.map(|(_, times)| times).sum()
     }
 
     /// Each latency that occurred, from the shortest to the longest, and how often: what a plot is drawn from.
     pub fn steps(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        let recorded = self.0.iter_recorded();
-        recorded.map(|step| (step.value_iterated_to(), step.count_at_value()))
+        self.steps.iter().copied()
     }
 
     /// Those that are told.
@@ -114,8 +137,12 @@ impl Latencies {
 
 impl Serialize for Latencies {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut recorder = Recorder::new();
+        for (nanos, times) in self.steps() {
+            recorder.record_times(nanos, times);
+        }
         let mut bytes = Vec::new();
-        let written = V2DeflateSerializer::new().serialize(&self.0, &mut bytes);
+        let written = V2DeflateSerializer::new().serialize(recorder.histogram(), &mut bytes);
         written.map_err(ser::Error::custom)?;
         BASE64_STANDARD.encode(bytes).serialize(to)
     }
@@ -126,10 +153,9 @@ impl<'a> Deserialize<'a> for Latencies {
         let text = String::deserialize(from)?;
         let bytes = BASE64_STANDARD.decode(text).map_err(de::Error::custom)?;
         let read = Reader::new().deserialize::<u64, _>(&mut bytes.as_slice());
-        let mut latencies = Self::new();
-        // Of whatever form it was saved in, so that merging and comparing are the same again.
-        latencies.merge(&Self(read.map_err(de::Error::custom)?));
-        Ok(latencies)
+        let mut recorder = Recorder::new();
+        recorder.record_all(&read.map_err(de::Error::custom)?);
+        Ok(Self::from(&recorder))
     }
 }
 
@@ -172,9 +198,7 @@ mod tests {
     use super::*;
 
     fn up_to(count: u64) -> Latencies {
-        let mut latencies = Latencies::new();
-        (1..=count).for_each(|nanos| latencies.record(nanos));
-        latencies
+        (1..=count).collect()
     }
 
     #[test]
@@ -192,6 +216,20 @@ mod tests {
     }
 
     #[test]
+    fn it_tells_what_the_histogram_tells() {
+        let mut recorder = Recorder::new();
+        (0..100_000_u64).for_each(|n| recorder.record(n * n % 7_654_321));
+        let latencies = Latencies::from(&recorder);
+        for quantile in Quantile::ALL {
+            let theirs = recorder.histogram().value_at_quantile(quantile.share());
+            assert_eq!(latencies.raw(quantile), theirs, "{quantile}");
+        }
+        assert_eq!(latencies.max(), recorder.histogram().max());
+        let theirs = recorder.histogram().mean();
+        assert!((latencies.mean() / theirs - 1.0).abs() < 1e-3);
+    }
+
+    #[test]
     fn what_is_over_a_bound_is_counted() {
         let latencies = up_to(1000);
         assert_eq!(latencies.over(0), 1000);
@@ -202,8 +240,7 @@ mod tests {
 
     #[test]
     fn saved_and_read_again_it_is_the_same() {
-        let mut latencies = up_to(5000);
-        latencies.record_times(u64::MAX, 3);
+        let latencies: Latencies = (1..=5000).chain([u64::MAX; 3]).collect();
         let saved = serde_json::to_string(&latencies).expect("saves");
         assert!(saved.starts_with("\"HISTFAAA"), "{saved}");
         let read: Latencies = serde_json::from_str(&saved).expect("reads");

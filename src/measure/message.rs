@@ -53,7 +53,7 @@ pub(super) const fn visible(number: u64, size: usize) -> u64 {
 
 /// The number that a message carries, as far as it has room for it.
 #[inline]
-fn number_of(message: &[u8]) -> u64 {
+pub(super) fn number_of(message: &[u8]) -> u64 {
     if let Some(first) = message.first_chunk() {
         return u64::from_le_bytes(*first);
     }
@@ -152,6 +152,11 @@ impl Lengths {
             Sizes::Fixed(size) => *size,
             sizes => sizes.of(self.place(number)),
         }
+    }
+
+    /// How long all are.
+    pub(super) const fn sizes(&self) -> &Sizes {
+        &self.sizes
     }
 
     /// The longest.

@@ -9,6 +9,7 @@
 //! Messages are sent one a call, written in place where the channel lends room; each is read where it is lent. One
 //! clock read (some 25 ns) is part of each round trip. [`compare`] measures several channels in turns.
 
+mod arrive;
 mod compare;
 mod control;
 mod cores;
@@ -17,19 +18,23 @@ mod distance;
 mod estimate;
 mod fault;
 mod figures;
+mod floor;
 mod floors;
 mod hiccups;
 mod latencies;
 mod lifeline;
+mod link;
 mod machine;
 mod message;
 mod peer;
 pub(crate) mod place;
 mod plan;
 mod quantile;
+mod recorder;
 mod report;
 mod round;
 mod running;
+mod schedule;
 mod session;
 mod sizes;
 mod survey;

@@ -20,6 +20,8 @@ pub struct Plan {
     /// Whether each process is kept to a core, where there are several. One producer and one consumer never share one;
     /// of more processes than cores some do.
     pub pin: bool,
+    /// Whether the machine itself is measured too, about 20 ms a round: floors and hiccups.
+    pub machine: bool,
 }
 
 impl Plan {
@@ -44,6 +46,7 @@ impl Plan {
             time,
             open: time.saturating_mul(Self::OPEN),
             pin: true,
+            machine: true,
         }
     }
 
@@ -86,6 +89,7 @@ impl Plan {
             time: time.max(Duration::from_millis(1)),
             open,
             pin: true,
+            machine: true,
         }
     }
 }

@@ -15,8 +15,10 @@ use crate::{
         fault::{Fault, SessionError},
         latencies::Latencies,
         lifeline,
+        link::Side,
         message::Tally,
         peer::{self, Role},
+        sizes::Sizes,
     },
     process::give,
 };
@@ -43,8 +45,9 @@ impl Running {
     /// Starts this program again to play `role` on the ends given.
     pub(super) fn start(
         role: &Role,
-        tx: Option<&BoxSender>,
+        tx: &[&BoxSender],
         rx: Option<&BoxReceiver>,
+        side: Option<Side>,
     ) -> Result<Self, SessionError> {
         let (orders, peer_orders) = pipe()?;
         let (peer_replies, replies) = pipe()?;
@@ -56,11 +59,14 @@ impl Running {
         };
         pass(ORDERS, &peer_orders)?;
         pass(REPLIES, &peer_replies)?;
-        if let Some(tx) = tx {
-            pass(peer::SENDER, tx)?;
+        for (index, tx) in tx.iter().enumerate() {
+            pass(&peer::sender(index), *tx)?;
         }
         if let Some(rx) = rx {
             pass(peer::RECEIVER, rx)?;
+        }
+        if let Some(side) = side {
+            side.give(&mut command).map_err(SessionError::Spawn)?;
         }
         let child = command
             .env(peer::VARIABLE, role.to_text())
@@ -70,11 +76,18 @@ impl Running {
             .process_group(0)
             .spawn()
             .map_err(SessionError::Spawn)?;
-        Ok(Self {
+        let mut running = Self {
             child,
             orders: Some(orders),
             replies,
-        })
+        };
+        if let Sizes::Trace(trace) = &role.workload.sizes {
+            for message in trace.messages() {
+                let known = running.order(Order::Know(*message));
+                known.map_err(|_| SessionError::Unanswered)?;
+            }
+        }
+        Ok(running)
     }
 
     /// Gives an order.
@@ -104,19 +117,22 @@ impl Running {
         }
     }
 
-    /// Waits until the peer has done what it was to do.
-    pub(super) fn done(&mut self) -> Result<(Tally, Cost), Fault> {
-        self.measured(&mut Latencies::new())
-    }
-
-    /// The same, and gathers the latencies that it tells.
+    /// Waits until the peer has done what it was to do, and gathers the latencies that it tells.
     pub(super) fn measured(&mut self, latencies: &mut Latencies) -> Result<(Tally, Cost), Fault> {
         loop {
             match self.reply()? {
                 Reply::Done(tally, cost) => return Ok((tally, cost)),
-                Reply::Bucket { value, count } => latencies.record_times(value, count),
-                Reply::Ready | Reply::Fault(_) => return Err(self.ended()),
+                Reply::Bucket { value, count } => latencies.add(value, count),
+                Reply::Ready | Reply::Played(_) | Reply::Fault(_) => return Err(self.ended()),
             }
+        }
+    }
+
+    /// What came out of playing a floor.
+    pub(super) fn played(&mut self) -> Result<f64, Fault> {
+        match self.reply()? {
+            Reply::Played(figure) => Ok(figure),
+            _ => Err(self.ended()),
         }
     }
 

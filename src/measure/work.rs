@@ -1,12 +1,12 @@
 //! What peers do with the ends that they have. Generic, so that it can also be compiled for one transport's own types.
 
 use crate::{
-    Deadline, Receiver, Sender, clock,
+    Deadline, Receiver, SendError, Sender, clock,
     measure::{
         fault::Fault,
-        latencies::Latencies,
         lifeline,
         message::{self, Ledger, Lengths, SEQUENCE_BITS, Tally},
+        recorder::Recorder,
         workload::{Amount, Shape},
     },
 };
@@ -27,6 +27,8 @@ pub(super) struct Share {
     pub(super) index: u16,
     /// Whether messages are written where the receiver will read them.
     pub(super) lend: bool,
+    /// Whether there are more processes than cores, so that who spins keeps another from its work.
+    pub(super) crowded: bool,
 }
 
 /// When to stop.
@@ -52,18 +54,18 @@ impl Until {
 
 impl Share {
     /// A message of any length.
-    fn buffer(&self) -> Vec<u8> {
+    pub(super) fn buffer(&self) -> Vec<u8> {
         vec![0; self.lengths.most()]
     }
 
     /// Sends the message that ends a producer's sending.
-    fn mark<S: Sender + ?Sized>(&self, tx: &mut S) -> Result<(), Fault> {
+    pub(super) fn mark<S: Sender + ?Sized>(&self, tx: &mut S) -> Result<(), Fault> {
         Ok(tx.send(&vec![0; self.lengths.mark()])?)
     }
 
     /// Writes message `number` and sends it, and tells its size.
     #[inline]
-    fn post<S: Sender + ?Sized>(
+    pub(super) fn post<S: Sender + ?Sized>(
         &self,
         tx: &mut S,
         buffer: &mut [u8],
@@ -77,6 +79,25 @@ impl Share {
             let buffer = buffer.get_mut(..size).unwrap_or_default();
             message::write(number, buffer);
             tx.send_by(buffer, Deadline::NEVER)?;
+        }
+        Ok(size)
+    }
+
+    /// The same, if there is room at once.
+    pub(super) fn offer<S: Sender + ?Sized>(
+        &self,
+        tx: &mut S,
+        buffer: &mut [u8],
+        number: u64,
+    ) -> Result<usize, SendError> {
+        let size = self.lengths.of(number);
+        if self.lend {
+            message::write(number, tx.reserve(size, Deadline::NOW)?);
+            tx.commit(size)?;
+        } else {
+            let buffer = buffer.get_mut(..size).unwrap_or_default();
+            message::write(number, buffer);
+            tx.send_by(buffer, Deadline::NOW)?;
         }
         Ok(size)
     }
@@ -138,21 +159,22 @@ impl Share {
         Ok(ledger.tally)
     }
 
-    /// Sends a message, waits for its echo, and again; then a mark. Each is timed.
+    /// Sends a message, waits for its echo, and again; then so many marks. Each is timed.
     pub(super) fn ping<S: Sender + ?Sized, R: Receiver + ?Sized>(
         &self,
         tx: &mut S,
         rx: &mut R,
         amount: Amount,
-        latencies: &mut Latencies,
+        marks: u16,
+        latencies: &mut Recorder,
     ) -> Result<Tally, Fault> {
         let mut buffer = self.buffer();
         let mut tally = Tally {
             start: clock::now(),
             ..Tally::default()
         };
-        let until = Until::new(amount, 0, tally.start);
-        let mut number = 0;
+        let mut number = u64::from(self.index) << SEQUENCE_BITS;
+        let until = Until::new(amount, number, tally.start);
         while number < until.number {
             let sent = clock::now();
             let size = self.post(tx, &mut buffer, number)?;
@@ -177,24 +199,37 @@ impl Share {
             }
         }
         tally.end = clock::now();
-        self.mark(tx)?;
+        for _ in 0..marks {
+            self.mark(tx)?;
+        }
         Ok(tally)
     }
 
-    /// Sends back what comes, until a mark.
-    pub(super) fn echo<S: Sender + ?Sized, R: Receiver + ?Sized>(
+    /// Sends back what comes, to whom it came from, until so many marks.
+    pub(super) fn echo<S: Sender, R: Receiver + ?Sized>(
         &self,
-        tx: &mut S,
+        back: &mut [S],
         rx: &mut R,
+        marks: u16,
     ) -> Result<Tally, Fault> {
         let mut tally = Tally::default();
         let mark = self.lengths.mark();
-        loop {
+        let mut left = marks;
+        while left > 0 {
             let message = rx.peek(Deadline::NEVER)?;
             if message.len() == mark {
                 rx.consume();
-                return Ok(tally);
+                left -= 1;
+                continue;
             }
+            let producer = match back.len() {
+                1 => 0,
+                _ => usize::try_from(message::number_of(message) >> SEQUENCE_BITS)
+                    .unwrap_or(usize::MAX),
+            };
+            let Some(tx) = back.get_mut(producer) else {
+                return Err(Fault::Altered);
+            };
             if self.lend {
                 tx.reserve(message.len(), Deadline::NEVER)?
                     .copy_from_slice(message);
@@ -206,5 +241,6 @@ impl Share {
             tally.count += 1;
             lifeline::beat(tally.count);
         }
+        Ok(tally)
     }
 }

@@ -9,6 +9,8 @@
 //! * S4. A pthread mutex is initialised once, before its address is known to anybody else, and never
 //!   moves; its memory stays mapped as long as a reference to it lives.
 //! * S5. Between fork and exec only async-signal-safe calls are made, on memory made before the fork.
+//! * S6. A place is computed so that it lies within its mapping and is aligned to 256 bytes, and words that
+//!   are reached through it all have that alignment or less.
 
 pub(crate) mod fd;
 pub(crate) mod futex;
@@ -16,3 +18,5 @@ pub(crate) mod inherit;
 pub(crate) mod membarrier;
 pub(crate) mod msg;
 pub(crate) mod raw_sync;
+#[cfg(feature = "measure")]
+pub(crate) mod words;

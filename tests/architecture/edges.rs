@@ -76,6 +76,7 @@ const TABLE: &[(&str, &[&str])] = &[
         "measure",
         &[
             "channel", "endpoint", "guard", "ext", "typed", "registry", "process", "clock", "sync",
+            "sys",
         ],
     ),
     (
