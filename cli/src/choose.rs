@@ -4,11 +4,16 @@ pub(crate) mod account;
 mod compare;
 mod markdown;
 
-use std::{io, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use laneway::{
     Registry,
-    choose::{Choice, Need, Needs, Objective, Slo, choose},
+    choose::{Choice, Need, Needs, Objective, Slo, choose, rank},
 };
 
 use crate::{
@@ -17,7 +22,7 @@ use crate::{
     preset::Preset,
     progress::watched,
     recording,
-    saved::Files,
+    saved::{Files, Saved},
     screen::{self, Screen},
     units, workload,
 };
@@ -39,6 +44,7 @@ Examples:
   laneway choose --needs select,no-shm        only what poll and epoll can wait for, in the kernel
   laneway choose --json out.json --html out.html
                                               every figure in a file, and a page with plots
+  laneway choose --replay out.json --by cpu   what would be taken if something else counted
   laneway choose --compare old.json new.json  two machines, two kernels, before and after
   laneway choose --size 8,64KiB --markdown    a table of several sizes, as in BENCHMARKS.md
 ";
@@ -51,6 +57,22 @@ Exit codes:
   3  a tie: the simplest is taken
   4  nothing qualifies: what to relax, and the best that was achieved, stand in WHY
   128+N as shells count it, ended by signal N, with nothing left behind";
+
+/// What a file settles.
+const REPLAYED: [&str; 12] = [
+    "preset",
+    "size",
+    "size_file",
+    "from_trace",
+    "rate",
+    "shape",
+    "reply",
+    "wait",
+    "needs",
+    "named",
+    "time",
+    "markdown",
+];
 
 /// Measure the transports of this machine for a workload, and say which to take
 #[derive(Debug, clap::Args)]
@@ -88,6 +110,9 @@ pub(crate) struct Args {
     /// Print tables for BENCHMARKS.md instead
     #[arg(long, conflicts_with_all = ["json", "html"], help_heading = "Output")]
     markdown: bool,
+    /// Measure nothing: answer from a file that choose --json wrote; --by, --slo and --cpu-budget change what counts
+    #[arg(long, value_name = "FILE", conflicts_with_all = REPLAYED)]
+    replay: Option<PathBuf>,
     /// Measure nothing: compare two files that choose --json or measure --json wrote
     #[arg(long, num_args = 2, value_names = ["A", "B"], exclusive = true)]
     compare: Vec<PathBuf>,
@@ -102,6 +127,9 @@ fn needs() -> String {
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     if !args.compare.is_empty() {
         return compare::run(&args.compare).map(|()| ExitCode::SUCCESS);
+    }
+    if let Some(path) = &args.replay {
+        return answer(args, &replayed(args, path)?);
     }
     let all = wanted(args)?;
     if args.markdown {
@@ -118,13 +146,30 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let [needs] = all.as_slice() else {
         return Err(Failure::Sizes);
     };
-    let choice = measured(needs, args.time)?;
+    answer(args, &measured(needs, args.time)?)
+}
+
+/// The saved choice, and what follows from it if other things count.
+fn replayed(args: &Args, path: &Path) -> Result<Choice, Failure> {
+    let Saved::Choice(mut choice) = Saved::read(path)? else {
+        return Err(Failure::NoChoice(path.to_owned()));
+    };
+    let needs = &mut choice.needs;
+    needs.slo = args.slo.or(needs.slo);
+    needs.objective = args.by.or(needs.objective);
+    needs.cpu_budget = args.cpu_budget.or(needs.cpu_budget);
+    choice.recommendation = rank(&choice.needs, &choice.comparison);
+    Ok(*choice)
+}
+
+/// Writes and prints a choice.
+fn answer(args: &Args, choice: &Choice) -> Result<ExitCode, Failure> {
     let registry = Registry::BUILTIN;
     let again = args.workload.spelled(&choice.needs.workload);
-    let draw = |json: &str| page::of_choice(&choice, &registry, &again, json);
-    match args.files.write(&choice, draw)? {
+    let draw = |json: &str| page::of_choice(choice, &registry, &again, json);
+    match args.files.write(choice, draw)? {
         Some(json) => screen::print(&json)?,
-        None => show(&choice, &registry, &again).print()?,
+        None => show(choice, &registry, &again).print()?,
     }
     Ok(choice.recommendation.verdict.exit_code().into())
 }

@@ -74,6 +74,8 @@ pub(crate) enum Failure {
     Sizes,
     /// A file could not be read or written, or is no saved result.
     File { path: PathBuf, error: io::Error },
+    /// A file has figures, and no choice.
+    NoChoice(PathBuf),
     /// A saved result has another form.
     Schema { path: PathBuf, schema: u32 },
     /// Standard input.
@@ -95,6 +97,7 @@ impl Failure {
             | Self::Block { .. }
             | Self::Recording { .. }
             | Self::Sizes
+            | Self::NoChoice(_)
             | Self::Schema { .. } => 2,
             Self::File { error, .. } if is_malformed(error) => 2,
             Self::Open(OpenError {
@@ -185,6 +188,11 @@ impl fmt::Display for Failure {
             Self::Sizes => {
                 f.write_str("several sizes go with choose --markdown only; ask for one at a time")
             }
+            Self::NoChoice(path) => write!(
+                f,
+                "{}: measure wrote it, so it says nothing of what was needed; take a file of choose --json, or --compare it",
+                path.display()
+            ),
             Self::File { path, error } => write!(f, "{}: {error}", path.display()),
             Self::Schema { path, schema } => write!(
                 f,

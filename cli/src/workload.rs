@@ -97,6 +97,7 @@ impl Flags {
             (Sizes::Range(range), ..) => {
                 put("size", &format!("{}..{}", range.start(), range.end()));
             }
+            (Sizes::Trace(_), ..) => put("from-trace", &"FILE"),
             (sizes, ..) => put("size", &sizes.most()),
         }
         if let Some(rate) = workload.rate {
