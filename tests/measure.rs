@@ -2,13 +2,22 @@
 
 #[path = "measure/liar.rs"]
 mod liar;
+#[path = "measure/open.rs"]
+mod open;
+#[path = "measure/slow.rs"]
+mod slow;
+#[path = "measure/wrapped.rs"]
+mod wrapped;
 
 use std::{
     env, fs,
     io::{BufRead, BufReader, Read},
     ops::ControlFlow,
     process::{self, Child, Command, Stdio},
-    sync::mpsc::{self, RecvTimeoutError},
+    sync::{
+        PoisonError, RwLock,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -29,14 +38,19 @@ use nix::{
     },
     unistd::Pid,
 };
+use slow::Slow;
 
 /// Makes this program a session that has to be killed.
 const NEVER_ENDS: &str = "LANEWAY_TEST_NEVER_ENDS";
+/// Tests share the machine, but for those that need it alone.
+static MACHINE: RwLock<()> = RwLock::new(());
 /// No test takes a tenth of it.
 const WATCHDOG: Duration = Duration::from_secs(120);
 
 fn registry() -> Registry {
-    Registry::BUILTIN.with(Driver::of::<Liar>())
+    Registry::BUILTIN
+        .with(Driver::of::<Liar>())
+        .with(Driver::of::<Slow>())
 }
 
 fn plan() -> Plan {
@@ -53,13 +67,27 @@ fn main() {
         return never_ends(&text);
     }
     let mut trials = Vec::new();
-    let mut add = |name: String, test: Box<dyn FnOnce() + Send>| {
+    let mut add_trial = |name: String, alone: bool, test: Box<dyn FnOnce() + Send>| {
         let watched = name.clone();
         trials.push(Trial::test(name, move || {
+            // A test that failed has no more to say about the others.
+            let poisoned = PoisonError::into_inner;
+            let (_shared, _alone) = if alone {
+                (None, Some(MACHINE.write().unwrap_or_else(poisoned)))
+            } else {
+                (
+                    Some(MACHINE.read().unwrap_or_else(PoisonError::into_inner)),
+                    None,
+                )
+            };
             watch(&watched, test);
             Ok(())
         }));
     };
+    for (name, test) in open::ALONE {
+        add_trial(format!("open {name}"), true, Box::new(*test));
+    }
+    let mut add = |name: String, test| add_trial(name, false, test);
     for driver in Registry::BUILTIN.drivers() {
         for variant in driver.variants() {
             let text = format!("{}:?{variant}", driver.scheme());
@@ -75,7 +103,7 @@ fn main() {
             );
         }
     }
-    for lie in ["drop", "flip", "twice", "cut", "die"] {
+    for lie in ["drop", "flip", "twice", "swap", "cut", "die"] {
         add(format!("liar {lie}"), Box::new(move || lies(lie)));
     }
     for text in ["pipe:", "fifo:", "sysv:", "shm+lock:"] {
@@ -85,6 +113,9 @@ fn main() {
     add("hushed".to_owned(), Box::new(hushed));
     add("interrupted".to_owned(), Box::new(interrupted));
     add("unfit".to_owned(), Box::new(unfit));
+    for (name, test) in open::TESTS {
+        add(format!("open {name}"), Box::new(*test));
+    }
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
     nothing_is_left(process::id());
     let child = waitpid(None, Some(WaitPidFlag::WNOHANG));
@@ -169,7 +200,7 @@ fn lies(lie: &str) {
     };
     let found = fault(session.throughput(Amount::Messages(10_000)));
     let right = match lie {
-        "drop" | "twice" => matches!(found, Fault::Misplaced { .. }),
+        "drop" | "twice" | "swap" => matches!(found, Fault::Misplaced { .. }),
         "flip" => found == Fault::Altered,
         "cut" => matches!(found, Fault::Resized { .. }),
         _ => matches!(found, Fault::Died { .. }),

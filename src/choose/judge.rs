@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// The part of the arriving messages that must go through for a channel to keep up: the last ones may still be under way.
-const KEEPS_UP: f64 = 0.9;
+pub(super) const KEEPS_UP: f64 = 0.9;
 
 /// The latencies of a round that service levels are about.
 pub(super) fn delay<'a>(needs: &Needs, round: &'a Round) -> Option<&'a Delay> {

@@ -29,6 +29,20 @@ pub struct Progress<'a> {
     pub total: usize,
     /// The channel that is measured next.
     pub address: &'a Address,
+    /// What is sent.
+    pub workload: &'a Workload,
+}
+
+impl<'a> Progress<'a> {
+    /// Before the first step.
+    pub(crate) const fn start(address: &'a Address, workload: &'a Workload, total: usize) -> Self {
+        Self {
+            done: 0,
+            total,
+            address,
+            workload,
+        }
+    }
 }
 
 /// Measures one round: throughput, then round trips, then arrivals.
@@ -100,13 +114,14 @@ pub fn compare<B>(
     plan: &Plan,
     watch: &mut dyn FnMut(Progress<'_>) -> ControlFlow<B>,
 ) -> Result<Comparison, B> {
-    let total = addresses.len().saturating_mul(plan.rounds as usize + 1);
+    let total = plan.steps(addresses.len());
     let mut done = 0;
     let mut step = |address: &Address| {
         let progress = Progress {
             done,
             total,
             address,
+            workload,
         };
         done += 1;
         match watch(progress) {

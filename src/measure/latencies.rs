@@ -1,5 +1,7 @@
 //! How long messages took, all of them.
 
+use std::fmt;
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hdrhistogram::serialization::{
     Deserializer as Reader, Serializer as Writer, V2DeflateSerializer,
@@ -12,7 +14,7 @@ use crate::measure::{quantile::Quantile, recorder::Recorder};
 /// count as an hour.
 ///
 /// Saved as HdrHistogram's own tools read it: version 2, deflated, in base64.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Latencies {
     /// Which, in order, and how often.
     steps: Vec<(u64, u64)>,
@@ -132,6 +134,13 @@ impl Latencies {
             p9999: self.at(Quantile::P9999),
             max: self.max(),
         }
+    }
+}
+
+impl fmt::Debug for Latencies {
+    /// In short: there may be thousands.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.percentiles().fmt(f)
     }
 }
 

@@ -50,6 +50,12 @@ impl Plan {
         }
     }
 
+    /// How many steps it takes to measure so many channels: a warm-up and the rounds of each.
+    #[must_use]
+    pub const fn steps(&self, channels: usize) -> usize {
+        channels.saturating_mul(self.rounds as usize + 1)
+    }
+
     /// Measures so many channels within about this time, warm-up included.
     #[must_use]
     pub fn within(total: Duration, channels: usize, workload: &Workload) -> Self {
