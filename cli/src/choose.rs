@@ -13,7 +13,7 @@ use std::{
 
 use laneway::{
     Registry,
-    choose::{Choice, Need, Needs, Objective, Slo, choose, rank},
+    choose::{Choice, Need, Needs, Objective, Slo, choose},
 };
 
 use crate::{
@@ -158,8 +158,7 @@ fn replayed(args: &Args, path: &Path) -> Result<Choice, Failure> {
     needs.slo = args.slo.or(needs.slo);
     needs.objective = args.by.or(needs.objective);
     needs.cpu_budget = args.cpu_budget.or(needs.cpu_budget);
-    choice.recommendation = rank(&choice.needs, &choice.comparison);
-    Ok(*choice)
+    Ok(choice.ranked_again())
 }
 
 /// Writes and prints a choice.

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use crate::{
     page::{
         frame::{RIGHT, WIDTH, figure, px},
-        series::{Series, name},
+        series::Series,
         sizes::bytes,
     },
     screen::NONE,
@@ -30,8 +30,16 @@ struct Cell<'a> {
     is_asked: bool,
 }
 
-fn wait(wait: Option<WaitStrategy>) -> String {
-    wait.map_or("as addressed", |wait| wait.word()).to_owned()
+/// How processes wait, in words and from the most eager one on.
+fn wait(wait: Option<WaitStrategy>) -> (String, f64) {
+    let wait = wait.unwrap_or(WaitStrategy::DEFAULT);
+    let place = match wait {
+        WaitStrategy::Spin => 0.0,
+        WaitStrategy::Yield => 1.0,
+        WaitStrategy::Park => 3.0,
+        _ => 2.0,
+    };
+    (wait.word().to_owned(), place)
 }
 
 /// The workload that was asked for, as a cell of the row of this change.
@@ -39,7 +47,7 @@ fn asked<'a>(choice: &'a Choice, change: &Change) -> Cell<'a> {
     let workload = &choice.needs.workload;
     let (label, place) = match change {
         Change::Size { .. } => (bytes(workload.sizes.mean()), workload.sizes.mean()),
-        Change::Wait { .. } => (wait(workload.wait), -1.0),
+        Change::Wait { .. } => wait(workload.wait),
         _ => {
             let producers = workload.shape.producers.get();
             (producers.to_string(), f64::from(producers))
@@ -57,7 +65,7 @@ fn cell<'a>(neighbour: &'a Neighbour, index: usize) -> Cell<'a> {
     let workload = &neighbour.workload;
     let (label, place) = match neighbour.axis {
         Change::Size { .. } => (bytes(workload.sizes.mean()), workload.sizes.mean()),
-        Change::Wait { wait: how } => (wait(how), index as f64),
+        Change::Wait { wait: how } => wait(how),
         Change::Producers { producers } => (producers.to_string(), f64::from(producers)),
         _ => (workload.to_string(), index as f64),
     };
@@ -128,7 +136,7 @@ fn draw(
     let middle = left + width / 2.0;
     let pick = cell.answer.pick.as_deref();
     let class = pick.map_or("s other".to_owned(), |pick| series.class(pick));
-    let told = pick.map_or(NONE.to_owned(), name);
+    let told = pick.map_or(NONE, |pick| series.told(pick));
     let frame = if cell.is_asked { "cell asked" } else { "cell" };
     html! {
         g class=(class) {

@@ -29,11 +29,23 @@ impl Series {
 
     /// The class that has the channel's colour.
     pub(super) fn class(&self, address: &str) -> String {
-        let name = name(address);
-        let place = self.names.iter().position(|known| *known == name);
-        match place {
+        match self.place(address) {
             Some(place) => format!("s s{}", place % COLOURS),
             None => "s other".to_owned(),
+        }
+    }
+
+    /// Its place, or that of the same transport if none waits like this.
+    fn place(&self, address: &str) -> Option<usize> {
+        let position = |name: &str| self.names.iter().position(|known| known == name);
+        position(&name(address)).or_else(|| position(transport(address)))
+    }
+
+    /// What to call it in a plot that says itself how processes wait.
+    pub(super) fn told<'a>(&self, address: &'a str) -> &'a str {
+        match self.place(transport(address)) {
+            Some(_) => transport(address),
+            None => address,
         }
     }
 
@@ -48,6 +60,11 @@ impl Series {
             }
         }
     }
+}
+
+/// What stands before the keys.
+fn transport(address: &str) -> &str {
+    address.split('?').next().unwrap_or_default()
 }
 
 /// A channel without its sizes, so that it is the same one for messages of any size.
