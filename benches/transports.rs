@@ -48,7 +48,7 @@ fn main() {
         .configure_from_args();
     let echo: Measure = |session, count| {
         let trip = session.roundtrip(Amount::Messages(count))?;
-        Ok(trip.time)
+        Ok(Duration::from_secs_f64(trip.seconds))
     };
     group(&mut criterion, "throughput", "1x1", &SIZES, Session::send);
     group(&mut criterion, "roundtrip", "1x1", &SIZES, echo);
@@ -74,7 +74,7 @@ fn group(criterion: &mut Criterion, name: &str, shape: &str, sizes: &[Size], mea
         .iter()
         .map(|(size, word)| {
             let workload = Workload::new(*size).shape(shape);
-            let list = shortlist(&Needs::new(workload), &registry);
+            let list = shortlist(&Needs::new(workload.clone()), &registry);
             (workload, *word, list.fit)
         })
         .collect();
@@ -102,7 +102,7 @@ fn bench(
     let plan = Plan::new(1, Duration::from_secs(1));
     group.throughput(Throughput::ElementsAndBytes {
         elements: 1,
-        bytes: workload.size as u64,
+        bytes: workload.sizes.most() as u64,
     });
     let mut session = None;
     group.bench_function(id, |bencher| {

@@ -1,214 +1,240 @@
 //! `laneway choose`: which transport to take for a workload, found out by measuring.
 
+pub(crate) mod account;
+mod compare;
 mod markdown;
-mod screen;
-mod stop;
 
 use std::{
-    fs,
-    io::{self, Write},
-    ops::ControlFlow,
+    io,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
 use laneway::{
-    Address, Registry,
-    choose::{Choice, Needs, Objective, Verdict, choose},
-    measure::{Progress, Shape, Workload},
+    Registry,
+    choose::{Choice, Need, Needs, Objective, Slo, choose},
 };
-use serde::Serialize;
-use stop::Stop;
 
-/// Exit code: an answer.
-const ANSWER: u8 = 0;
-/// Exit code: something else failed, such as writing the file.
-const FAILED: u8 = 1;
-/// Exit code: the arguments make no sense. Clap's own.
-const USAGE: u8 = 2;
-/// Exit code: too close to call.
-const TIE: u8 = 3;
-/// Exit code: no transport qualifies.
-const NOTHING: u8 = 4;
+use crate::{
+    exit::Failure,
+    figures, page,
+    preset::Preset,
+    progress::watched,
+    recording,
+    saved::{self, Files, Saved},
+    screen::{self, Screen},
+    units, workload,
+};
 
-const AFTER: &str = "\
+const MORE: &str = "\
 Each transport that can carry the workload gets real processes: producers and consumers, each kept
 to a core where there are several. Every byte is written, read and checked. Transports take turns,
-round by round; figures are medians, and spread is half their 95 % interval. Of transports too close
-to call the simplest is taken.
+round by round; figures are medians. What does not keep a bound in every round is not taken; of
+transports too close to call the simplest is.
 
 Examples:
   laneway choose                              messages of 64 bytes, one process to one other
   laneway choose --size 4KiB --shape 4x2      four producers, two consumers
+  laneway choose --rate 50k/s --slo 'p99.9<50us' --cpu-budget 20%
+                                              keep a latency at a rate, with little processor time
   laneway choose --by latency --named         quick answers between unrelated processes
-  laneway choose --time 60 --json out.json    more rounds, and every figure in a file
+  laneway choose --preset rpc --size 2KiB     a workload that many have, with larger messages
+  laneway choose --from-trace app.trace       the messages of your program, as it sent them
+  laneway choose --needs select,no-shm        only what poll and epoll can wait for, in the kernel
+  laneway choose --json out.json --html out.html
+                                              every figure in a file, and a page with plots
+  laneway choose --replay out.json --by cpu   what would be taken if something else counted
+  laneway choose --compare old.json new.json  two machines, two kernels, before and after
   laneway choose --size 8,64KiB --markdown    a table of several sizes, as in BENCHMARKS.md
+";
 
+const CODES: &str = "\
 Exit codes:
-  0  an answer, or a table of several sizes
-  1  the file could not be written
-  2  wrong usage
+  0  an answer, a comparison, or a table of several sizes
+  1  a file or the output failed
+  2  wrong usage, or a file that is not what it should be
   3  a tie: the simplest is taken
-  4  no transport qualifies
-  128 and the number of the signal that broke it off; nothing is left behind";
+  4  nothing qualifies: what to relax, and the best that was achieved, stand in WHY
+  128+N as shells count it, ended by signal N, with nothing left behind";
+
+/// What a file settles.
+const REPLAYED: [&str; 12] = [
+    "preset",
+    "size",
+    "size_file",
+    "from_trace",
+    "rate",
+    "shape",
+    "reply",
+    "wait",
+    "needs",
+    "named",
+    "time",
+    "markdown",
+];
 
 /// Measure the transports of this machine for a workload, and say which to take
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = AFTER, after_help = AFTER)]
+#[command(after_help = format!("{MORE}\n{}\n\n{CODES}", recording::FORM))]
 pub(crate) struct Args {
-    /// Bytes of a message, as in 64 or 64KiB; several, with commas, for --markdown
-    #[arg(long, value_name = "N", default_value = "64", value_delimiter = ',', value_parser = size)]
-    size: Vec<usize>,
-    /// Processes that send x processes that receive; each message goes to one of them
-    #[arg(long, value_name = "PxC", default_value = "1x1")]
-    shape: Shape,
-    /// What matters: throughput or latency
-    #[arg(long, value_name = "WHAT", default_value = "throughput")]
-    by: Objective,
-    /// Only transports that unrelated processes find by name
-    #[arg(long)]
+    /// Start from a workload that many have; the flags change what they say
+    #[arg(long, value_enum, value_name = "NAME")]
+    preset: Option<Preset>,
+    #[command(flatten)]
+    workload: workload::Flags,
+    /// What matters: rate, latency or a percentile as in p99.9, cpu, or simplicity
+    #[arg(
+        long,
+        value_name = "WHAT",
+        visible_alias = "objective",
+        help_heading = "What counts"
+    )]
+    by: Option<Objective>,
+    /// The latency to keep in every round, as in p99.9<50us
+    #[arg(long, value_name = "BOUND", help_heading = "What counts")]
+    slo: Option<Slo>,
+    /// The share of one core that all processes together may take, as in 20%
+    #[arg(long, value_name = "SHARE", value_parser = units::share, help_heading = "What counts")]
+    cpu_budget: Option<f64>,
+    #[arg(long, value_name = "NEED", value_delimiter = ',', help = needs(), help_heading = "What counts")]
+    needs: Vec<Need>,
+    /// Short for --needs named: only transports that unrelated processes find by name
+    #[arg(long, help_heading = "What counts")]
     named: bool,
     /// How long to measure, about, for each size
-    #[arg(long, value_name = "SECONDS", default_value = "9", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "9", value_parser = units::measuring)]
     time: Duration,
-    /// Write all there is to know as JSON: to FILE, or instead of the table
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    files: Files,
     /// Print tables for BENCHMARKS.md instead; --json FILE then saves a list of what they are made of
-    #[arg(long)]
+    #[arg(long, conflicts_with = "html", help_heading = "Output")]
     markdown: bool,
+    /// Measure nothing: answer from a file that choose --json wrote; --by, --slo and --cpu-budget change what counts
+    #[arg(long, value_name = "FILE", conflicts_with_all = REPLAYED)]
+    replay: Option<PathBuf>,
+    /// Measure nothing: compare two files that choose --json or measure --json wrote
+    #[arg(long, num_args = 2, value_names = ["A", "B"], exclusive = true)]
+    compare: Vec<PathBuf>,
 }
 
-fn size(text: &str) -> Result<usize, String> {
-    let most = Workload::MOST_BYTES;
-    let form = || format!("write 1 to {most} bytes, as in 64, 64KiB or 1MiB");
-    let size = Address::new("size", "").map(|address| address.with("size", text));
-    let size = size.and_then(|address| address.size("size"));
-    match size {
-        Ok(Some(size)) if size <= most => Ok(size),
-        _ => Err(form()),
-    }
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let form = || "write seconds from 0.1 to 86400".to_owned();
-    let number: f64 = text.parse().map_err(|_| form())?;
-    let fits = (0.1..=86_400.0).contains(&number);
-    let time = Duration::try_from_secs_f64(number).ok().filter(|_| fits);
-    time.ok_or_else(form)
-}
-
-/// Why there is no choice to show.
-enum End {
-    /// A signal came.
-    Signal(u8),
-    /// The output could not be written.
-    Output(io::Error),
-}
-
-impl From<io::Error> for End {
-    fn from(error: io::Error) -> Self {
-        Self::Output(error)
-    }
+fn needs() -> String {
+    let words = Need::ALL.map(Need::word).join(", ");
+    format!("What the channel must be able to do, with commas: {words}")
 }
 
 /// Runs it.
-pub(crate) fn run(args: Args) -> ExitCode {
-    if args.size.len() > 1 && !args.markdown {
-        let _ = writeln!(
-            io::stderr(),
-            "error: several sizes go with --markdown; ask for one at a time"
-        );
-        return USAGE.into();
+pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    if !args.compare.is_empty() {
+        return compare::run(&args.compare).map(|()| ExitCode::SUCCESS);
     }
-    if args.markdown && args.json.as_deref() == Some(Path::new("-")) {
-        let _ = writeln!(
-            io::stderr(),
-            "error: --markdown takes standard output; give --json a file"
-        );
-        return USAGE.into();
+    if let Some(path) = &args.replay {
+        return answer(args, &replayed(args, path)?);
     }
-    match report(&args) {
-        Ok(code) => code.into(),
-        Err(End::Signal(number)) => (128 + number).into(),
-        // Whoever reads has read enough.
-        Err(End::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => FAILED.into(),
-        Err(End::Output(error)) => {
-            let _ = writeln!(io::stderr(), "error: {error}");
-            FAILED.into()
-        }
-    }
-}
-
-fn report(args: &Args) -> Result<u8, End> {
-    let registry = Registry::BUILTIN;
-    let stop = Stop::listen()?;
-    let mut choices = Vec::new();
-    for &size in &args.size {
-        let mut needs = Needs::new(Workload::new(size).shape(args.shape)).objective(args.by);
-        needs.named = args.named;
-        choices.push(measured(&needs, &registry, args.time, &stop)?);
-    }
-    let mut out = io::stdout().lock();
+    let all = wanted(args)?;
     if args.markdown {
-        if let Some(path) = &args.json {
-            save(path, &json(&choices)?)?;
-        }
-        markdown::write(&mut out, &choices)?;
-        return Ok(ANSWER);
-    }
-    let mut code = ANSWER;
-    for choice in &choices {
-        match args.json.as_deref() {
-            Some(path) if path == Path::new("-") => writeln!(out, "{}", json(choice)?)?,
-            Some(path) => {
-                save(path, &json(choice)?)?;
-                screen::write(&mut out, choice, &registry)?;
+        let choices: Vec<Choice> = all
+            .iter()
+            .map(|needs| measured(needs, args.time))
+            .collect::<Result<_, _>>()?;
+        let mut text = Vec::new();
+        markdown::write(&mut text, &choices).map_err(Failure::Output)?;
+        if let Some(path) = args.files.json.as_deref() {
+            if path == Path::new("-") {
+                return Err(Failure::NoFile);
             }
-            None => screen::write(&mut out, choice, &registry)?,
+            saved::write(path, &saved::json(&choices)?)?;
         }
-        code = match choice.recommendation.verdict {
-            Verdict::Answer => ANSWER,
-            Verdict::Tie => TIE,
-            _ => NOTHING,
-        };
+        let text = String::from_utf8(text).map_err(io::Error::other);
+        screen::print(&text.map_err(Failure::Output)?)?;
+        return Ok(ExitCode::SUCCESS);
     }
-    out.flush()?;
-    Ok(code)
-}
-
-fn json(figures: &impl Serialize) -> io::Result<String> {
-    Ok(serde_json::to_string_pretty(figures)?)
-}
-
-/// Writes a file, whose name is part of what is said if that fails.
-fn save(path: &Path, text: &str) -> io::Result<()> {
-    let named = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));
-    fs::write(path, format!("{text}\n")).map_err(named)
-}
-
-/// Chooses, and shows how far it is where standard error is a terminal.
-fn measured(
-    needs: &Needs,
-    registry: &Registry,
-    time: Duration,
-    stop: &Stop,
-) -> Result<Choice, End> {
-    let bar = ProgressBar::new(0);
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    let mut watch = |progress: Progress<'_>| {
-        if let Some(signal) = stop.signal() {
-            return ControlFlow::Break(End::Signal(signal));
-        }
-        bar.set_length(progress.total as u64);
-        bar.set_position(progress.done as u64);
-        bar.set_message(format!("{} {} B", progress.address, needs.workload.size));
-        ControlFlow::Continue(())
+    let [needs] = all.as_slice() else {
+        return Err(Failure::Sizes);
     };
-    let choice = choose(needs, registry, time, &mut watch);
-    bar.finish_and_clear();
-    choice
+    answer(args, &measured(needs, args.time)?)
+}
+
+/// The saved choice, and what follows from it if other things count.
+fn replayed(args: &Args, path: &Path) -> Result<Choice, Failure> {
+    let Saved::Choice(mut choice) = Saved::read(path)? else {
+        return Err(Failure::NoChoice(path.to_owned()));
+    };
+    let needs = &mut choice.needs;
+    needs.slo = args.slo.or(needs.slo);
+    needs.objective = args.by.or(needs.objective);
+    needs.cpu_budget = args.cpu_budget.or(needs.cpu_budget);
+    Ok(choice.ranked_again())
+}
+
+/// Writes and prints a choice.
+fn answer(args: &Args, choice: &Choice) -> Result<ExitCode, Failure> {
+    let registry = Registry::BUILTIN;
+    let again = args.workload.spelled(&choice.needs.workload);
+    let draw = |json: &str| page::of_choice(choice, &registry, &again, json);
+    match args.files.write(choice, draw)? {
+        Some(json) => screen::print(&json)?,
+        None => show(choice, &registry, &again).print()?,
+    }
+    Ok(choice.recommendation.verdict.exit_code().into())
+}
+
+/// What the flags ask for, a size each.
+fn wanted(args: &Args) -> Result<Vec<Needs>, Failure> {
+    let preset = args.preset.map(Preset::needs);
+    let workloads = args.workload.over(preset.as_ref().map(|p| &p.workload))?;
+    let of = |workload| {
+        let mut needs = Needs::new(workload);
+        if let Some(preset) = &preset {
+            needs.must.clone_from(&preset.must);
+            (needs.slo, needs.objective) = (preset.slo, preset.objective);
+        }
+        needs.must.extend(&args.needs);
+        needs.must.extend(args.named.then_some(Need::Named));
+        needs.slo = args.slo.or(needs.slo);
+        needs.objective = args.by.or(needs.objective);
+        needs.cpu_budget = args.cpu_budget;
+        needs
+    };
+    Ok(workloads.into_iter().map(of).collect())
+}
+
+fn measured(needs: &Needs, time: Duration) -> Result<Choice, Failure> {
+    let about = needs.workload.sizes.to_string();
+    watched(&about, |watch| {
+        choose(needs, &Registry::BUILTIN, time, watch)
+    })
+}
+
+/// All of it on one screen.
+fn show(choice: &Choice, registry: &Registry, again: &str) -> Screen {
+    let mut screen = Screen::default();
+    screen.paragraph("FOR", &account::question(choice));
+    for entry in account::before(choice) {
+        screen.paragraph(entry.label, &entry.text);
+    }
+    screen.gap();
+    let mut head = vec!["transport"];
+    head.extend(figures::HEADS);
+    head.push("verdict");
+    let rows: Vec<Vec<String>> = choice
+        .comparison
+        .reports
+        .iter()
+        .map(|report| {
+            let mut cells = vec![figures::short(&report.address)];
+            cells.extend(figures::cells(&choice.comparison, report));
+            cells.push(account::verdict(choice, report).to_owned());
+            cells
+        })
+        .collect();
+    screen.table(&head, &rows, figures::HEADS.len());
+    screen.gap();
+    for address in figures::cut(&choice.comparison) {
+        screen.paragraph("IN FULL", &address);
+    }
+    for entry in account::after(choice, registry, again) {
+        screen.paragraph(entry.label, &entry.text);
+    }
+    screen
 }

@@ -3,12 +3,17 @@
 use std::{
     fmt,
     io::{self, Write},
+    path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
 
 use anstyle::{AnsiColor, Style};
-use laneway::{Address, AddressError, OpenError, OpenErrorKind, RecvError, SendError};
+use laneway::{
+    Address, AddressError, OpenError, OpenErrorKind, RecvError, SendError, measure::SCHEMA,
+};
+
+use crate::recording::RecordingError;
 
 /// The end of every `--help`.
 pub(crate) const CODES: &str = "\
@@ -60,6 +65,21 @@ pub(crate) enum Failure {
     Recv { address: Address, error: RecvError },
     /// The channel's state could not be asked for.
     Channel { address: Address, error: io::Error },
+    /// A file of recorded messages is not one.
+    Recording {
+        path: PathBuf,
+        error: RecordingError,
+    },
+    /// Several sizes were given where one is measured.
+    Sizes,
+    /// A list is to be saved, and no file was named.
+    NoFile,
+    /// A file could not be read or written, or is no saved result.
+    File { path: PathBuf, error: io::Error },
+    /// A file has figures, and no choice.
+    NoChoice(PathBuf),
+    /// A saved result has another form.
+    Schema { path: PathBuf, schema: u32 },
     /// Standard input.
     Input(io::Error),
     /// Standard output.
@@ -72,9 +92,17 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// Its number, as [`CODES`] tells.
-    const fn code(&self) -> u8 {
+    fn code(&self) -> u8 {
         match self {
-            Self::Address(_) | Self::Nameless { .. } | Self::Block { .. } => 2,
+            Self::Address(_)
+            | Self::Nameless { .. }
+            | Self::Block { .. }
+            | Self::Recording { .. }
+            | Self::Sizes
+            | Self::NoFile
+            | Self::NoChoice(_)
+            | Self::Schema { .. } => 2,
+            Self::File { error, .. } if is_malformed(error) => 2,
             Self::Open(OpenError {
                 kind: OpenErrorKind::NotReady,
                 ..
@@ -159,12 +187,38 @@ impl fmt::Display for Failure {
             } => write!(f, "{address}, after {}: {error}", messages(*sent)),
             Self::Recv { address, error } => write!(f, "{address}: {error}"),
             Self::Channel { address, error } => write!(f, "{address}: {error}"),
+            Self::Recording { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::Sizes => {
+                f.write_str("several sizes go with choose --markdown only; ask for one at a time")
+            }
+            Self::NoFile => {
+                f.write_str("--markdown takes the screen; name a file, as in --json all.json")
+            }
+            Self::NoChoice(path) => write!(
+                f,
+                "{}: measure wrote it, so it says nothing of what was needed; take a file of choose --json, or --compare it",
+                path.display()
+            ),
+            Self::File { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::Schema { path, schema } => write!(
+                f,
+                "{}: its schema is {schema}, this laneway reads {SCHEMA}; measure again, or read it with the laneway that wrote it",
+                path.display()
+            ),
             Self::Input(error) => write!(f, "standard input: {error}"),
             Self::Output(error) => write!(f, "standard output: {error}"),
             Self::Signals(error) => write!(f, "signals cannot be caught: {error}"),
             Self::Stopped(signal) => write!(f, "ended by signal {signal}"),
         }
     }
+}
+
+/// Whether a file was read, and is not what it should be.
+fn is_malformed(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+    )
 }
 
 fn messages(count: u64) -> String {

@@ -1,6 +1,6 @@
 //! `laneway list`: every registered transport, and what it does on this machine.
 
-use std::{error::Error, fmt::Write as _, io::Write as _, process};
+use std::{error::Error, fmt::Write as _, process};
 
 use anstyle::Style;
 use comfy_table::{ContentArrangement, Table, presets};
@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use crate::{
     exit::{self, Failure},
-    named,
+    named, saved,
+    screen::{self, BOLD},
     stop::Stop,
     units,
 };
@@ -46,19 +47,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             schema: SCHEMA,
             transports: rows,
         };
-        let json = serde_json::to_string_pretty(&listing);
-        json.map_err(|error| Failure::Output(error.into()))? + "\n"
+        saved::json(&listing)?
     } else {
         tables(&rows)
     };
-    let mut stdout = anstream::stdout();
-    let written = stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush());
-    match written.map_err(Failure::Output) {
-        Err(failure) if failure.is_closed_output() => Ok(()),
-        done => done,
-    }
+    screen::print(&text)
 }
 
 /// The whole of the JSON.
@@ -251,8 +244,6 @@ fn tables(rows: &[Row]) -> String {
     }
     text
 }
-
-const BOLD: Style = Style::new().bold();
 
 /// A table without lines.
 fn table() -> Table {

@@ -1,20 +1,33 @@
 //! The laneway command.
 
 mod choose;
+mod doctor;
 mod exit;
+mod figures;
 mod input;
 mod list;
+mod measure;
 mod named;
 mod output;
+mod page;
+mod preset;
+mod progress;
+mod rate;
+mod recording;
 mod recv;
+mod saved;
+mod screen;
 mod send;
 mod stop;
 mod units;
+mod workload;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use laneway::{Registry, measure};
+use laneway::Registry;
+
+use exit::Failure;
 
 /// Move messages between processes on one machine, and find out which transport to use.
 #[derive(Debug, Parser)]
@@ -28,7 +41,9 @@ struct Arguments {
 /// One file a subcommand.
 #[derive(Debug, Subcommand)]
 enum Command {
-    Choose(choose::Args),
+    Choose(Box<choose::Args>),
+    Measure(measure::Args),
+    Doctor(doctor::Arguments),
     List(list::Arguments),
     Send(send::Arguments),
     Recv(recv::Arguments),
@@ -36,16 +51,15 @@ enum Command {
 
 fn main() -> ExitCode {
     // A peer of a measuring session is this program, run again.
-    measure::serve(&Registry::BUILTIN);
-    let done = match Arguments::parse().command {
-        // Its exit codes are its own.
-        Command::Choose(arguments) => return choose::run(arguments),
-        Command::List(arguments) => list::run(&arguments),
-        Command::Send(arguments) => send::run(&arguments),
-        Command::Recv(arguments) => recv::run(&arguments),
+    laneway::measure::serve(&Registry::BUILTIN);
+    let done = |done: Result<(), _>| done.map(|()| ExitCode::SUCCESS);
+    let ended = match Arguments::parse().command {
+        Command::Choose(arguments) => choose::run(&arguments),
+        Command::Measure(arguments) => measure::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::List(arguments) => done(list::run(&arguments)),
+        Command::Send(arguments) => done(send::run(&arguments)),
+        Command::Recv(arguments) => done(recv::run(&arguments)),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
-    }
+    ended.unwrap_or_else(Failure::report)
 }

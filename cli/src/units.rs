@@ -40,6 +40,31 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number).map_err(|error| error.to_string())
 }
 
+/// How long to measure.
+///
+/// # Errors
+/// What such a time looks like.
+pub(crate) fn measuring(text: &str) -> Result<Duration, String> {
+    let time = seconds(text).ok();
+    let fits = |time: &Duration| (0.1..=86_400.0).contains(&time.as_secs_f64());
+    time.filter(fits)
+        .ok_or_else(|| "write seconds from 0.1 to 86400".to_owned())
+}
+
+/// A share of one core: `20%` or `0.2`.
+///
+/// # Errors
+/// What one looks like.
+pub(crate) fn share(text: &str) -> Result<f64, String> {
+    let (number, of) = match text.strip_suffix('%') {
+        Some(percent) => (percent.trim_end(), 100.0),
+        None => (text, 1.0),
+    };
+    let share = number.parse::<f64>().map(|number| number / of);
+    let share = share.ok().filter(|share| *share > 0.0 && share.is_finite());
+    share.ok_or_else(|| "write a share of one core, as in 20% or 0.2".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,7 +78,19 @@ mod tests {
     }
 
     #[test]
+    fn shares_are_percent_or_parts() {
+        assert_eq!((share("20%"), share("0.2")), (Ok(0.2), Ok(0.2)));
+        assert!(share("150 %").is_ok(), "of two cores");
+        for bad in ["", "%", "-1%", "0", "nan", "inf", "much"] {
+            assert!(share(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn times_are_seconds() {
+        assert!(
+            measuring("0.1").is_ok() && measuring("0.01").is_err() && measuring("1e9").is_err()
+        );
         assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
         assert!(seconds("-1").is_err() && seconds("nan").is_err() && seconds("soon").is_err());
     }

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::process::ExitStatusExt,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
     thread,
@@ -39,22 +40,79 @@ fn objects(pid: u32) -> Vec<PathBuf> {
         .collect()
 }
 
+/// A file that goes when dropped.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(what: &str) -> Self {
+        let name = format!("laneway-choose.{}.{what}", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+
+    fn with(what: &str, text: &str) -> Self {
+        let scratch = Self::new(what);
+        fs::write(&scratch.0, text).expect("writes");
+        scratch
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("text")
+    }
+
+    fn read(&self) -> String {
+        fs::read_to_string(&self.0).expect("was written")
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn starts(text: &str, label: &str) -> bool {
+    text.lines().any(|line| line.starts_with(label))
+}
+
+/// Asserts that a screen is one.
+fn is_a_screen(text: &str) {
+    for line in text.lines() {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+    assert!(!text.contains('\x1b'), "colours, and no terminal");
+}
+
 #[test]
 fn prints_one_screen_with_an_answer() {
     let (output, text) = run(&["--time", "1"]);
     let code = output.status.code();
     assert!(matches!(code, Some(0 | 3)), "{code:?}");
     assert!(output.stderr.is_empty(), "silent where nobody watches");
-    for line in text.lines() {
-        assert!(line.chars().count() <= 100, "{line}");
+    is_a_screen(&text);
+    for driver in laneway::Registry::BUILTIN.drivers() {
+        let scheme = driver.scheme();
+        assert!(text.contains(&format!("\n{scheme}: ")), "{scheme}: {text}");
     }
-    for scheme in ["pipe:", "fifo:", "sysv:", "shm+lock:"] {
-        assert!(text.contains(&format!("\n {scheme} ")), "{scheme}: {text}");
+    for label in [
+        "FOR", "ANSWER", "WHY", "FLIPS", "MAX", "FLOOR", "MACHINE", "NEXT",
+    ] {
+        assert!(starts(&text, &format!("{label} ")), "{label}: {text}");
     }
-    let start = |label: &str| text.lines().any(|line| line.starts_with(label));
-    for label in ["ANSWER ", "WHY ", "MACHINE ", "NEXT "] {
-        assert!(start(label), "{label}: {text}");
+    for head in [
+        "thrput",
+        "p50",
+        "p99",
+        "p99.9",
+        "max",
+        "CPU/msg",
+        "wakes/msg",
+        "ctx/s",
+        "vs floor",
+        "verdict",
+    ] {
+        assert!(text.contains(head), "{head}: {text}");
     }
+    assert!(text.contains("<- PICK"), "{text}");
     // What it tells to paste is an address that opens.
     let next = text
         .lines()
@@ -62,6 +120,128 @@ fn prints_one_screen_with_an_answer() {
         .expect("there");
     let address = next.split('"').nth(1).expect("quoted");
     laneway::channel(address).expect("a good address");
+}
+
+#[test]
+fn bounds_that_nothing_keeps_are_told_with_what_to_relax() {
+    let (output, text) = run(&["--time", "1", "--rate", "5k/s", "--slo", "p50<1ns"]);
+    assert_eq!(output.status.code(), Some(4), "{text}");
+    is_a_screen(&text);
+    assert!(starts(&text, "ANSWER   none"), "{text}");
+    assert!(text.contains("relax the service level"), "{text}");
+    assert!(text.contains(" LATE\n"), "{text}");
+    assert!(text.contains("5000 a second, by cpu, p50<1ns"), "{text}");
+}
+
+#[test]
+fn what_is_needed_refuses_the_others_with_a_remedy() {
+    let (output, text) = run(&["--time", "1", "--needs", "select,no-shm", "--named"]);
+    assert!(matches!(output.status.code(), Some(0 | 3)));
+    let refused = |line: &str| text.contains(line);
+    assert!(refused("pipe: has no name -> hand its ends"), "{text}");
+    assert!(
+        refused("sysv: has no descriptor to select on -> "),
+        "{text}"
+    );
+    assert!(starts(&text, "ANSWER   fifo:"), "{text}");
+}
+
+#[test]
+fn a_trace_is_sent_as_it_was_recorded() {
+    let trace = Scratch::with("trace", "# two a millisecond\n64 500000\n4096 500000\n");
+    let (output, json) = run(&["--time", "1", "--from-trace", trace.path(), "--json"]);
+    assert!(matches!(output.status.code(), Some(0 | 3 | 4)));
+    let value: Value = serde_json::from_str(&json).expect("JSON");
+    let trace_in_json = &value["needs"]["workload"]["sizes"]["trace"];
+    assert_eq!(trace_in_json[1]["size"], 4096);
+    assert_eq!(trace_in_json[1]["gap"], 500_000);
+    assert!(value["reports"][0]["arrivals"].is_object(), "it has a rate");
+    // Without gaps there is none.
+    let sizes = ["--time", "0.5", "--size-file", trace.path(), "--json"];
+    let (_, json) = run(&sizes);
+    let value: Value = serde_json::from_str(&json).expect("JSON");
+    assert!(value["reports"][0]["arrivals"].is_null());
+    // A bad one is told with its line.
+    let bad = Scratch::with("bad-trace", "64 1\n64\n");
+    let (output, _) = run(&["--from-trace", bad.path()]);
+    let err = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        err.contains("line 2") && err.contains("--size-file"),
+        "{err}"
+    );
+}
+
+#[test]
+fn flags_change_what_a_preset_says() {
+    let arguments = [
+        "--preset", "rpc", "--size", "100", "--rate", "max", "--by", "rate", "--time", "0.5",
+        "--json",
+    ];
+    let (output, json) = run(&arguments);
+    assert!(matches!(output.status.code(), Some(0 | 3)));
+    let value: Value = serde_json::from_str(&json).expect("JSON");
+    let needs = &value["needs"];
+    assert_eq!(needs["workload"]["reply"], true, "the preset's");
+    assert_eq!(needs["workload"]["sizes"]["fixed"], 100);
+    assert_eq!(needs["workload"]["rate"], Value::Null);
+    assert_eq!(needs["objective"], "rate");
+}
+
+#[test]
+fn a_saved_choice_gives_the_same_words_again() {
+    let saved = Scratch::new("again.json");
+    let (output, text) = run(&["--time", "1", "--json", saved.path()]);
+    let (replayed, again) = run(&["--replay", saved.path()]);
+    assert_eq!(text, again);
+    assert_eq!(output.status.code(), replayed.status.code());
+    // And other words if other things count.
+    let (_, simplest) = run(&["--replay", saved.path(), "--by", "simplicity"]);
+    assert!(starts(&simplest, "ANSWER   pipe:"), "{simplest}");
+    let (none, _) = run(&["--replay", saved.path(), "--slo", "p50<1ns"]);
+    assert_eq!(none.status.code(), Some(4));
+}
+
+#[test]
+fn two_files_are_compared_machines_first() {
+    let one = Scratch::new("one.json");
+    run(&["--time", "0.5", "--json", one.path()]);
+    let mut value: Value = serde_json::from_str(&one.read()).expect("JSON");
+    value["machine"]["kernel"] = "Linux 7.1 x86_64".into();
+    let rate = value
+        .pointer_mut("/reports/0/throughput/rate/median")
+        .expect("measured");
+    *rate = (rate.as_f64().expect("a number") * 4.0).into();
+    let other = Scratch::with("other.json", &value.to_string());
+    let (output, text) = run(&["--compare", one.path(), other.path()]);
+    assert_eq!(output.status.code(), Some(0));
+    is_a_screen(&text);
+    let place = |wanted: &str| {
+        text.find(wanted)
+            .unwrap_or_else(|| panic!("{wanted}: {text}"))
+    };
+    assert!(
+        place("-> Linux 7.1 x86_64") < place("B against A"),
+        "machines first"
+    );
+    let row = text
+        .lines()
+        .find(|line| line.starts_with("pipe:"))
+        .expect("a row");
+    let cells: Vec<&str> = row.split_whitespace().collect();
+    assert_eq!((cells[1], cells[2]), ("4.00x", "1.00x"), "{row}");
+
+    value["schema"] = 1.into();
+    let old = Scratch::with("old.json", &value.to_string());
+    let (output, _) = run(&["--compare", one.path(), old.path()]);
+    let err = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        err.contains("schema is 1") && err.contains("measure again"),
+        "{err}"
+    );
+    let (output, _) = run(&["--compare", one.path(), "/nowhere.json"]);
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]
@@ -73,7 +253,7 @@ fn json_has_it_all_and_the_code_agrees() {
             .pointer(pointer)
             .unwrap_or_else(|| panic!("{pointer}"))
     };
-    assert_eq!(at("/schema"), 1);
+    assert_eq!(at("/schema"), 2);
     assert_eq!(at("/needs/workload/shape/producers"), 2);
     let rounds = at("/plan/rounds").as_u64();
     let measured = at("/reports/0/rounds")
@@ -96,16 +276,21 @@ fn json_has_it_all_and_the_code_agrees() {
 }
 
 #[test]
-fn writes_a_file_besides_the_screen() {
-    let name = format!("laneway-choose.{}.json", std::process::id());
-    let path = std::env::temp_dir().join(name);
-    let (output, text) = run(&["--time", "0.5", "--json", path.to_str().expect("text")]);
-    let written = fs::read(&path);
-    fs::remove_file(&path).expect("was written");
+fn writes_files_besides_the_screen() {
+    let (json, html) = (Scratch::new("beside.json"), Scratch::new("beside.html"));
+    let (output, text) = run(&[
+        "--time",
+        "0.5",
+        "--json",
+        json.path(),
+        "--html",
+        html.path(),
+    ]);
     assert!(matches!(output.status.code(), Some(0 | 3)));
     assert!(text.contains("ANSWER"));
-    let value: Value = serde_json::from_slice(&written.expect("reads")).expect("JSON");
-    assert_eq!(value["schema"], 1);
+    let value: Value = serde_json::from_str(&json.read()).expect("JSON");
+    assert_eq!(value["schema"], 2);
+    assert!(html.read().starts_with("<!DOCTYPE html>"));
     let (output, _) = run(&["--time", "0.5", "--json", "/nowhere/at/all.json"]);
     assert_eq!(output.status.code(), Some(1));
 }
@@ -142,6 +327,20 @@ fn nonsense_is_told_before_anything_runs() {
         &["--by", "taste"],
         &["--size", "8,64"],
         &["--json", "--markdown"],
+        &["--rate", "fast"],
+        &["--rate", "0"],
+        &["--slo", "p98<1us"],
+        &["--cpu-budget", "much"],
+        &["--needs", "speed"],
+        &["--preset", "everything"],
+        &["--wait", "sleep"],
+        &["--size", "8..4"],
+        &["--size", "8", "--from-trace", "/dev/null"],
+        &["--from-trace", "/dev/null"],
+        &["--replay", "/dev/null"],
+        &["--replay", "x.json", "--size", "8"],
+        &["--compare", "x.json"],
+        &["--compare", "x.json", "y.json", "--size", "8"],
     ] {
         let (output, text) = run(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -171,12 +370,12 @@ fn measuring() -> Child {
 
 #[test]
 fn a_signal_leaves_nothing_behind() {
-    for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let mut child = measuring();
         let pid = i32::try_from(child.id()).expect("a pid");
         kill(Pid::from_raw(pid), signal).expect("is ours");
         let status = child.wait().expect("is ours");
-        assert_eq!(status.code(), Some(code));
+        assert_eq!(status.signal(), Some(signal as i32), "as shells count it");
         assert_eq!(objects(child.id()), Vec::<PathBuf>::new());
     }
 }

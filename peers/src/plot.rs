@@ -65,12 +65,12 @@ pub(crate) fn draw(choices: &Path, peers: &Saved, into: &Path) -> Drawn {
     by_size(
         &into.join("throughput.svg"),
         &RATE,
-        &series(&choices, |figures| figures.rate),
+        &series(&choices, |figures| figures.throughput.rate),
     )?;
     by_size(
         &into.join("roundtrip.svg"),
         &TRIP,
-        &series(&choices, |figures| figures.p50),
+        &series(&choices, |figures| figures.roundtrip.p50),
     )?;
     bars(
         &into.join("peers-throughput.svg"),
@@ -92,8 +92,8 @@ pub(crate) fn draw(choices: &Path, peers: &Saved, into: &Path) -> Drawn {
 fn series(choices: &[Choice], estimate: fn(&Figures) -> Estimate) -> Vec<Series> {
     let mut all: Vec<Series> = Vec::new();
     for choice in choices {
-        let size = choice.needs.workload.size as f64;
-        for report in &choice.reports {
+        let size = choice.needs.workload.sizes.most() as f64;
+        for report in &choice.comparison.reports {
             let Some(figures) = report.figures() else {
                 continue;
             };

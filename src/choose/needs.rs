@@ -1,96 +1,82 @@
 //! What somebody needs of a channel.
 
-use std::{error::Error, fmt, str::FromStr};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::measure::Workload;
+use crate::{
+    choose::{need::Need, objective::Objective, slo::Slo},
+    measure::Workload,
+};
 
-/// What a channel is to be good at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Objective {
-    /// Many messages a second, one way.
-    #[default]
-    Throughput,
-    /// A quick answer: the round trip that half of all are faster than.
-    Latency,
-}
-
-impl Objective {
-    /// Its word.
-    #[must_use]
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Self::Throughput => "throughput",
-            Self::Latency => "latency",
-        }
-    }
-}
-
-impl fmt::Display for Objective {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
-/// Why a text is not an objective.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ObjectiveError;
-
-impl fmt::Display for ObjectiveError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("write throughput or latency")
-    }
-}
-
-impl Error for ObjectiveError {}
-
-impl FromStr for Objective {
-    type Err = ObjectiveError;
-
-    fn from_str(text: &str) -> Result<Self, ObjectiveError> {
-        let all = [Self::Throughput, Self::Latency];
-        let found = all.into_iter().find(|objective| objective.word() == text);
-        found.ok_or(ObjectiveError)
-    }
-}
-
-/// What is needed of a channel. Constraints come first: what does not meet them is not measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What is needed of a channel. What does not have what it must have is not measured; what does not keep a bound is not
+/// taken; of the rest the objective decides.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Needs {
     /// What is sent, and between how many.
     pub workload: Workload,
-    /// Whether processes must find it by name, because none is a child of another.
-    pub named: bool,
-    /// What it is to be good at.
-    pub objective: Objective,
+    /// What it must be able to do.
+    pub must: BTreeSet<Need>,
+    /// The latency that it must keep: of arrivals if the workload has a rate, else of round trips.
+    pub slo: Option<Slo>,
+    /// The share of one core that producers and consumers together may take at the workload's rate.
+    pub cpu_budget: Option<f64>,
+    /// What it is to be good at; `None` for what follows from the rest, see [`objective`](Self::objective).
+    pub objective: Option<Objective>,
 }
 
 impl Needs {
-    /// A channel for `workload`, as many messages a second as may be.
+    /// A channel for `workload`.
     #[must_use]
     pub const fn new(workload: Workload) -> Self {
         Self {
             workload,
-            named: false,
-            objective: Objective::Throughput,
+            must: BTreeSet::new(),
+            slo: None,
+            cpu_budget: None,
+            objective: None,
         }
     }
 
-    /// It must have a name.
+    /// It must be able to do this too.
     #[must_use]
-    pub const fn named(mut self) -> Self {
-        self.named = true;
+    pub fn must(mut self, need: Need) -> Self {
+        self.must.insert(need);
+        self
+    }
+
+    /// It must keep this latency.
+    #[must_use]
+    pub const fn slo(mut self, slo: Slo) -> Self {
+        self.slo = Some(slo);
+        self
+    }
+
+    /// All its processes together must take no more than this share of one core, as in 0.2.
+    #[must_use]
+    pub const fn cpu_budget(mut self, share: f64) -> Self {
+        self.cpu_budget = Some(share);
         self
     }
 
     /// It is to be good at this.
     #[must_use]
-    pub const fn objective(mut self, objective: Objective) -> Self {
-        self.objective = objective;
+    pub const fn by(mut self, objective: Objective) -> Self {
+        self.objective = Some(objective);
         self
+    }
+
+    /// What it is to be good at: what was asked for; else little processor time a message if there is a latency to
+    /// keep or a rate to keep up with; else many messages a second.
+    #[must_use]
+    pub fn objective(&self) -> Objective {
+        self.objective.unwrap_or_else(|| {
+            if self.slo.is_some() || self.workload.arrivals().is_some() {
+                Objective::Cpu
+            } else {
+                Objective::Rate
+            }
+        })
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::SystemLimit;
+use crate::{SystemLimit, choose::need::Need};
 
 /// Bytes that a channel may need besides one message.
 pub(super) const HEADERS: u64 = 64;
@@ -47,8 +47,11 @@ pub enum Refusal {
         /// What the transport says.
         why: String,
     },
-    /// Processes cannot find it by name.
-    Nameless,
+    /// It cannot do what it must.
+    Lacks {
+        /// What that is.
+        need: Need,
+    },
     /// One handle sends, and the workload has more.
     OneSender {
         /// How many there are.
@@ -80,7 +83,7 @@ impl Refusal {
     pub(super) const fn distance(&self) -> u8 {
         match self {
             Self::Unsupported { .. } => 0,
-            Self::Nameless => 1,
+            Self::Lacks { .. } => 1,
             Self::OneSender { .. } | Self::OneReceiver { .. } => 2,
             Self::Closed { .. } => 3,
             Self::TooLong { .. } => 4,
@@ -92,9 +95,7 @@ impl Refusal {
     pub fn remedy(&self) -> String {
         match self {
             Self::Unsupported { .. } => "use another machine, or another transport".to_owned(),
-            Self::Nameless => {
-                "hand its ends to children with process::give, or use a named transport".to_owned()
-            }
+            Self::Lacks { need } => need.remedy().to_owned(),
             Self::OneSender { .. } => "open one for each sender".to_owned(),
             Self::OneReceiver { .. } => "open one for each receiver".to_owned(),
             Self::Closed { .. } => "remove what stands in the way".to_owned(),
@@ -115,7 +116,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unsupported { why } | Self::Closed { why } => f.write_str(why),
-            Self::Nameless => f.write_str("has no name"),
+            Self::Lacks { need } => f.write_str(need.lack()),
             Self::OneSender { wanted } => write!(f, "takes 1 sender, not {wanted}"),
             Self::OneReceiver { wanted } => write!(f, "takes 1 receiver, not {wanted}"),
             Self::TooLong {

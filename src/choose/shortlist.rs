@@ -6,7 +6,7 @@ use crate::{
         needs::Needs,
         refusal::{HEADERS, Refusal, Refused, Setting},
     },
-    measure::{Shape, place},
+    measure::{Shape, place, wait},
 };
 
 /// How many of the longest messages a raised capacity holds: as many as the system allows.
@@ -80,13 +80,14 @@ fn fitting(
     driver.probe().map_err(|error| Refusal::Unsupported {
         why: error.to_string(),
     })?;
+    let address = &wait::waiting(registry, address, needs.workload.wait);
     let named = place::unique(registry, address);
     let channel = driver.channel(&named).map_err(|error| Refusal::Closed {
         why: error.to_string(),
     })?;
-    check(needs, &channel.capabilities())?;
+    check(needs, driver, &channel.capabilities())?;
 
-    let size = needs.workload.size;
+    let size = needs.workload.sizes.most();
     let mut obstacle = Refusal::Closed {
         why: "does not open".to_owned(),
     };
@@ -125,14 +126,15 @@ fn fitting(
 }
 
 /// Whether a channel can do what is needed, apart from the length of the messages.
-fn check(needs: &Needs, can: &Capabilities) -> Result<(), Refusal> {
+fn check(needs: &Needs, driver: &Driver, can: &Capabilities) -> Result<(), Refusal> {
     let Shape {
         producers,
         consumers,
     } = needs.workload.shape;
     let (senders, receivers) = (producers.get(), consumers.get());
-    if needs.named && !can.named {
-        return Err(Refusal::Nameless);
+    let mut must = needs.must.iter();
+    if let Some(need) = must.find(|need| !need.is_met(driver, can)) {
+        return Err(Refusal::Lacks { need: *need });
     }
     if can.senders == Fan::One && senders > 1 {
         return Err(Refusal::OneSender { wanted: senders });
@@ -194,7 +196,7 @@ fn room(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::Workload;
+    use crate::{choose::need::Need, measure::Workload};
 
     fn list(size: usize, shape: &str) -> Shortlist {
         let shape = shape.parse().expect("a shape");
@@ -279,10 +281,11 @@ mod tests {
 
     #[test]
     fn a_name_is_needed_or_not() {
-        let needs = Needs::new(Workload::new(64)).named();
+        let needs = Needs::new(Workload::new(64)).must(Need::Named);
         let list = shortlist(&needs, &Registry::BUILTIN);
         let pipe = refused(&list, "pipe");
-        assert_eq!(pipe.reason, Refusal::Nameless);
+        let lacks = Refusal::Lacks { need: Need::Named };
+        assert_eq!(pipe.reason, lacks);
         assert!(schemes(&list).contains(&"fifo"));
     }
 }

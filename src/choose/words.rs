@@ -12,6 +12,23 @@ pub struct Count(pub f64);
 #[derive(Clone, Copy, Debug)]
 pub struct Time(pub f64);
 
+/// A share of one core, in percent.
+#[derive(Clone, Copy, Debug)]
+pub struct Share(pub f64);
+
+/// A size, in the largest unit that divides it.
+#[derive(Clone, Copy, Debug)]
+pub struct Bytes(pub usize);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+        let fits = |shift: &(_, u32)| self.0 > 0 && self.0.trailing_zeros() >= shift.1;
+        let (unit, shift) = units.into_iter().find(fits).unwrap_or(("B", 0));
+        f.pad(&format!("{} {unit}", self.0 >> shift))
+    }
+}
+
 /// Three digits, and what comes after them.
 fn short(f: &mut fmt::Formatter<'_>, number: f64, unit: &str) -> fmt::Result {
     let digits = match number {
@@ -40,6 +57,14 @@ impl fmt::Display for Time {
             ..999.5e6 => short(f, self.0 / 1e6, " ms"),
             _ => short(f, self.0 / 1e9, " s"),
         }
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = self.0 * 100.0;
+        let digits = if percent < 9.95 { 1 } else { 0 };
+        f.pad(&format!("{percent:.digits$} % of a core"))
     }
 }
 
@@ -72,5 +97,9 @@ mod tests {
             assert_eq!(Time(nanos).to_string(), text);
         }
         assert_eq!(format!("{:>8}", Time(80.0)), "   80 ns");
+        let sizes = [0, 8, 1024, 1500, 3 << 20].map(|size| Bytes(size).to_string());
+        assert_eq!(sizes, ["0 B", "8 B", "1 KiB", "1500 B", "3 MiB"]);
+        assert_eq!(Share(0.0412).to_string(), "4.1 % of a core");
+        assert_eq!(Share(1.5).to_string(), "150 % of a core");
     }
 }

@@ -34,6 +34,16 @@ impl Estimate {
         })
     }
 
+    /// A figure that is known.
+    #[must_use]
+    pub const fn exactly(figure: f64) -> Self {
+        Self {
+            median: figure,
+            low: figure,
+            high: figure,
+        }
+    }
+
     /// Half the interval, as a part of the median.
     #[must_use]
     pub fn spread(&self) -> f64 {

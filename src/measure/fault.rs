@@ -174,6 +174,14 @@ pub enum SessionError {
         /// The longest possible, in bytes.
         max: usize,
     },
+    /// The messages are too short to carry their number, which several producers or consumers need where messages have a rate
+    /// or answers.
+    TooShort {
+        /// The shortest possible, in bytes.
+        min: usize,
+    },
+    /// The rate is not a number above 0.
+    Rate,
     /// This process is itself a peer of a session, and was to play its role.
     Nested,
     /// A peer did not start.
@@ -203,6 +211,11 @@ impl fmt::Display for SessionError {
                 f,
                 "the messages are longer than {max} bytes; ask for shorter ones, or a larger channel"
             ),
+            Self::TooShort { min } => write!(
+                f,
+                "with several producers or consumers, messages that have a rate or answers need {min} bytes for their number"
+            ),
+            Self::Rate => f.write_str("a rate is a number of messages a second, above 0"),
             Self::Nested => f.write_str(
                 "this process is a peer of a session; call measure::serve first thing in main",
             ),

@@ -13,7 +13,7 @@ use nix::{
 };
 
 use crate::{
-    BoxChannel, Channel,
+    BoxChannel, Channel, clock,
     sync::{AtomicBool, AtomicU64, Ordering},
 };
 
@@ -35,6 +35,15 @@ static PULSE: AtomicU64 = AtomicU64::new(IDLE);
 const IDLE: u64 = u64::MAX;
 /// Whether the session is gone.
 static CUT: AtomicBool = AtomicBool::new(false);
+
+/// How much longer nothing may move at the moment, in nanoseconds.
+static MORE_PATIENCE: AtomicU64 = AtomicU64::new(0);
+
+/// Says how long nothing may move although all is well.
+pub(super) fn expect(gap: Duration) {
+    // ORDERING: Relaxed; a number of its own.
+    MORE_PATIENCE.store(clock::nanos(gap), Ordering::Relaxed);
+}
 
 /// Says that message `number` went. One store to a line that nobody else writes.
 #[inline]
@@ -75,8 +84,12 @@ fn watch(orders: &OwnedFd, channels: &[BoxChannel]) -> i32 {
         if now != last || now == IDLE {
             last = now;
             since = Instant::now();
-        } else if since.elapsed() > PATIENCE {
-            return STALLED;
+        } else {
+            // ORDERING: Relaxed; a number of its own.
+            let more = Duration::from_nanos(MORE_PATIENCE.load(Ordering::Relaxed));
+            if since.elapsed() > PATIENCE.saturating_add(more) {
+                return STALLED;
+            }
         }
     }
     // ORDERING: Relaxed; as in `is_cut`.

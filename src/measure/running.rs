@@ -7,16 +7,18 @@ use std::{
     time::Duration,
 };
 
-use hdrhistogram::Histogram;
-
 use crate::{
     BoxReceiver, BoxSender, Channel, Endpoint, ReceiverExt, RecvError, Registry, SenderExt,
     measure::{
         control::{ORDERS, Order, Orders, REPLIES, Replies, Reply},
+        cost::Cost,
         fault::{Fault, SessionError},
+        latencies::Latencies,
         lifeline,
+        link::Side,
         message::Tally,
         peer::{self, Role},
+        sizes::Sizes,
     },
     process::give,
 };
@@ -42,9 +44,10 @@ fn pipe() -> Result<(BoxSender, BoxReceiver), SessionError> {
 impl Running {
     /// Starts this program again to play `role` on the ends given.
     pub(super) fn start(
-        role: Role,
-        tx: Option<&BoxSender>,
+        role: &Role,
+        tx: &[&BoxSender],
         rx: Option<&BoxReceiver>,
+        side: Option<Side>,
     ) -> Result<Self, SessionError> {
         let (orders, peer_orders) = pipe()?;
         let (peer_replies, replies) = pipe()?;
@@ -56,11 +59,14 @@ impl Running {
         };
         pass(ORDERS, &peer_orders)?;
         pass(REPLIES, &peer_replies)?;
-        if let Some(tx) = tx {
-            pass(peer::SENDER, tx)?;
+        for (index, tx) in tx.iter().enumerate() {
+            pass(&peer::sender(index), *tx)?;
         }
         if let Some(rx) = rx {
             pass(peer::RECEIVER, rx)?;
+        }
+        if let Some(side) = side {
+            side.give(&mut command).map_err(SessionError::Spawn)?;
         }
         let child = command
             .env(peer::VARIABLE, role.to_text())
@@ -70,11 +76,18 @@ impl Running {
             .process_group(0)
             .spawn()
             .map_err(SessionError::Spawn)?;
-        Ok(Self {
+        let mut running = Self {
             child,
             orders: Some(orders),
             replies,
-        })
+        };
+        if let Sizes::Trace(trace) = &role.workload.sizes {
+            for message in trace.messages() {
+                let known = running.order(Order::Know(*message));
+                known.map_err(|_| SessionError::Unanswered)?;
+            }
+        }
+        Ok(running)
     }
 
     /// Gives an order.
@@ -104,19 +117,22 @@ impl Running {
         }
     }
 
-    /// Waits until the peer has done what it was to do.
-    pub(super) fn done(&mut self) -> Result<Tally, Fault> {
-        self.measured(&mut peer::histogram())
-    }
-
-    /// The same, and gathers the latencies that it tells.
-    pub(super) fn measured(&mut self, latencies: &mut Histogram<u64>) -> Result<Tally, Fault> {
+    /// Waits until the peer has done what it was to do, and gathers the latencies that it tells.
+    pub(super) fn measured(&mut self, latencies: &mut Latencies) -> Result<(Tally, Cost), Fault> {
         loop {
             match self.reply()? {
-                Reply::Done(tally) => return Ok(tally),
-                Reply::Bucket { value, count } => latencies.saturating_record_n(value, count),
-                Reply::Ready | Reply::Fault(_) => return Err(self.ended()),
+                Reply::Done(tally, cost) => return Ok((tally, cost)),
+                Reply::Bucket { value, count } => latencies.add(value, count),
+                Reply::Ready | Reply::Played(_) | Reply::Fault(_) => return Err(self.ended()),
             }
+        }
+    }
+
+    /// What came out of playing a floor.
+    pub(super) fn played(&mut self) -> Result<f64, Fault> {
+        match self.reply()? {
+            Reply::Played(figure) => Ok(figure),
+            _ => Err(self.ended()),
         }
     }
 

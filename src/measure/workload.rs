@@ -1,8 +1,13 @@
-//! What is asked of a channel, and how it is measured.
+//! What is asked of a channel.
 
 use std::{error::Error, fmt, num::NonZeroU16, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
+
+use crate::{
+    WaitStrategy,
+    measure::{sizes::Sizes, wait},
+};
 
 /// How many processes send and how many receive: `producers x consumers`, as in `1x1` or `4x4`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -67,26 +72,41 @@ impl FromStr for Shape {
     }
 }
 
-/// What the processes of a session send to each other: numbered messages of one size, one message a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// What the processes of a session send to each other: numbered messages, one message a call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Workload {
     /// Bytes of each message.
-    pub size: usize,
+    pub sizes: Sizes,
     /// How many send and receive.
     pub shape: Shape,
+    /// Messages a second, of all producers together, at times that are fixed beforehand. `None` means as many as go
+    /// through; a trace with gaps then keeps its own rate.
+    pub rate: Option<f64>,
+    /// Whether each message is answered by one of the same size.
+    pub reply: bool,
+    /// How processes wait, on transports that give the choice: those whose addresses have the key `wait`. `None` leaves it
+    /// to the address.
+    #[serde(with = "wait")]
+    pub wait: Option<WaitStrategy>,
 }
 
 impl Workload {
-    /// The longest message that is measured: 64 MiB. A ring for it takes several times as much memory.
-    pub const MOST_BYTES: usize = 64 << 20;
-
-    /// Messages of `size` bytes from one process to one other.
+    /// Messages of `size` bytes from one process to one other, as many as go through.
     #[must_use]
     pub const fn new(size: usize) -> Self {
+        Self::of(Sizes::Fixed(size))
+    }
+
+    /// Messages of these sizes, else the same.
+    #[must_use]
+    pub const fn of(sizes: Sizes) -> Self {
         Self {
-            size,
+            sizes,
             shape: Shape::ONE_TO_ONE,
+            rate: None,
+            reply: false,
+            wait: None,
         }
     }
 
@@ -96,60 +116,49 @@ impl Workload {
         self.shape = shape;
         self
     }
-}
 
-/// How long and how often to measure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Plan {
-    /// How often each figure is taken. The channels that are compared take turns: A B C A B C.
-    pub rounds: u32,
-    /// How long each figure takes in each round.
-    pub time: Duration,
-    /// Whether each process is kept to a core, where there are several. One producer and one consumer never share one;
-    /// of more processes than cores some do.
-    pub pin: bool,
-}
-
-impl Plan {
-    /// Figures that each process takes in a round: throughput and round trip.
-    const FIGURES: u32 = 2;
-    /// Below this a slice of time says more about waking up than about the channel.
-    const SHORTEST: Duration = Duration::from_millis(20);
-    /// Above this more rounds say more than longer ones.
-    const LONGEST: Duration = Duration::from_millis(250);
-    /// More than that nobody reads.
-    const MOST_ROUNDS: u32 = 999;
-
-    /// So many rounds, so long for each figure, each process kept to a core.
+    /// The same at so many messages a second, of all producers together.
     #[must_use]
-    pub const fn new(rounds: u32, time: Duration) -> Self {
-        Self {
-            rounds,
-            time,
-            pin: true,
-        }
+    pub const fn rate(mut self, rate: f64) -> Self {
+        self.rate = Some(rate);
+        self
     }
 
-    /// Measures so many channels within about this time, warm-up included.
+    /// The same with an answer to each message.
     #[must_use]
-    pub fn within(total: Duration, channels: usize) -> Self {
-        let channels = u32::try_from(channels.max(1)).unwrap_or(u32::MAX);
-        let slices = |rounds: u32| {
-            // The warm-up is half a round.
-            let halves = rounds.saturating_mul(2).saturating_add(1);
-            halves
-                .saturating_mul(channels)
-                .saturating_mul(Self::FIGURES)
-        };
-        let slice = |rounds| total.saturating_mul(2) / slices(rounds);
-        // 6 rounds are the fewest with an interval of 95 %; of 9 the worst two are not part of it.
-        let mut rounds = if slice(9) < Self::SHORTEST { 6 } else { 9 };
-        // More time means more rounds, not longer ones: what disturbs a machine lasts longer than a slice.
-        while slice(rounds) > Self::LONGEST && rounds < Self::MOST_ROUNDS {
-            rounds += 1;
+    pub const fn reply(mut self) -> Self {
+        self.reply = true;
+        self
+    }
+
+    /// The same waiting like this.
+    #[must_use]
+    pub const fn wait(mut self, wait: WaitStrategy) -> Self {
+        self.wait = Some(wait);
+        self
+    }
+
+    /// Messages a second that arrive whether or not they go through: the rate asked for, else that of the trace.
+    #[must_use]
+    pub fn arrivals(&self) -> Option<f64> {
+        self.rate.or_else(|| match &self.sizes {
+            Sizes::Trace(trace) => trace.rate(),
+            _ => None,
+        })
+    }
+}
+
+impl fmt::Display for Workload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} messages, {}", self.sizes, self.shape)?;
+        match self.arrivals() {
+            Some(rate) => write!(f, ", {rate:.0} a second")?,
+            None => f.write_str(", as many as go through")?,
         }
-        Self::new(rounds, slice(rounds).max(Duration::from_millis(1)))
+        if self.reply {
+            f.write_str(", each answered")?;
+        }
+        Ok(())
     }
 }
 
@@ -173,19 +182,6 @@ mod tests {
         assert_eq!(shape.to_string(), "4x16");
         for bad in ["", "1", "x", "0x1", "1x65", "1x1x1", "-1x1", "a x b"] {
             assert_eq!(bad.parse::<Shape>(), Err(ShapeError), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_plan_keeps_to_its_time() {
-        for (seconds, channels) in (1..40).flat_map(|n| [(9, n), (90, n)]) {
-            let total = Duration::from_secs(seconds);
-            let plan = Plan::within(total, channels);
-            let halves = plan.rounds * 2 + 1;
-            let channels = u32::try_from(channels).expect("small");
-            let planned = plan.time * halves * channels * Plan::FIGURES / 2;
-            assert!(planned <= total, "{planned:?} for {channels}");
-            assert!(planned * 11 / 10 >= total, "{planned:?} for {channels}");
         }
     }
 }

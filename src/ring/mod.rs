@@ -23,6 +23,7 @@ pub(crate) mod locked;
 pub(crate) mod mpmc;
 pub(crate) mod record;
 pub(crate) mod spsc;
+pub(crate) mod state;
 
 use std::{marker::PhantomData, ptr::NonNull};
 

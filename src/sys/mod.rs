@@ -10,6 +10,8 @@
 //!   moves; its memory stays mapped as long as a reference to it lives.
 //! * S5. Between fork and exec only async-signal-safe calls are made, on memory made before the fork.
 //! * S6. A number that the kernel has just given as a new descriptor is nobody else's.
+//! * S7. A place is computed so that it lies within its mapping and is aligned to 256 bytes, and words that
+//!   are reached through it all have that alignment or less.
 
 pub(crate) mod fd;
 pub(crate) mod futex;
@@ -18,3 +20,5 @@ pub(crate) mod membarrier;
 pub(crate) mod msg;
 pub(crate) mod process;
 pub(crate) mod raw_sync;
+#[cfg(feature = "measure")]
+pub(crate) mod words;

@@ -5,7 +5,10 @@ use std::{ffi::OsString, io};
 use crate::{
     Address, AddressError, Capabilities, Channel, Deadline, Depth, End, Endpoint, Fan, Key, Limits,
     OpenError, OpenErrorKind, Receiver, RecvError, SendError, Sender, Transport,
-    ring::mpmc::{self, NOBODY, Pace, Ring, SLOT, Stuck, Taken},
+    ring::{
+        mpmc::{Pace, Ring, Stuck, Taken},
+        state::{self, NOBODY, SLOT},
+    },
     shm::segment::Segment,
     transport::family::{
         member::{Member, Seat, endpoint_by_member},
@@ -37,7 +40,7 @@ impl ShmMpmc {
     #[must_use]
     pub fn new(name: impl Into<OsString>) -> Self {
         Self {
-            options: RingOptions::new(name.into(), mpmc::MOST),
+            options: RingOptions::new(name.into(), state::MOST),
         }
     }
 
@@ -62,7 +65,7 @@ impl TryFrom<&Address> for ShmMpmc {
     fn try_from(address: &Address) -> Result<Self, AddressError> {
         address.check(Self::SCHEME, Self::KEYS)?;
         Ok(Self {
-            options: RingOptions::read(address, mpmc::MOST)?,
+            options: RingOptions::read(address, state::MOST)?,
         })
     }
 }

@@ -79,6 +79,7 @@ const TABLE: &[(&str, &[&str])] = &[
         "measure",
         &[
             "channel", "endpoint", "guard", "ext", "typed", "registry", "process", "clock", "sync",
+            "sys",
         ],
     ),
     (

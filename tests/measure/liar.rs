@@ -1,12 +1,14 @@
 //! A transport that breaks its promises: a pipe whose sender lies about one message in a thousand.
 
-use std::{io, os::fd::BorrowedFd};
+use std::io;
 
 use laneway::{
-    Address, AddressError, Capabilities, Channel, Deadline, Depth, Endpoint, Fingerprint, Handoff,
-    Key, Limits, OpenError, OpenErrorKind, SendError, Sender, Transport,
+    Address, AddressError, Capabilities, Channel, Deadline, Handoff, Key, OpenError, OpenErrorKind,
+    SendError, Sender, Transport,
     transport::{Pipe, StreamReceiver, StreamSender},
 };
+
+use crate::wrapped::wrapped;
 
 /// How often it lies.
 const EVERY: u64 = 1000;
@@ -17,6 +19,8 @@ enum Lie {
     Drop,
     Flip,
     Twice,
+    /// Keeps it until after the next.
+    Swap,
     Cut,
     /// Ends the process.
     Die,
@@ -28,6 +32,7 @@ const LIES: &[(&str, Lie)] = &[
     ("drop", Lie::Drop),
     ("flip", Lie::Flip),
     ("twice", Lie::Twice),
+    ("swap", Lie::Swap),
     ("cut", Lie::Cut),
     ("die", Lie::Die),
     ("hush", Lie::Hush),
@@ -45,11 +50,12 @@ impl TryFrom<&Address> for Liar {
 
     fn try_from(address: &Address) -> Result<Self, AddressError> {
         address.check(Self::SCHEME, Self::KEYS)?;
-        let lie = address.parse_with("lie", "drop, flip, twice, cut, die or hush", |word| {
-            LIES.iter()
-                .find(|(name, _)| *name == word)
-                .map(|(_, lie)| *lie)
-        })?;
+        let lie =
+            address.parse_with("lie", "drop, flip, twice, swap, cut, die or hush", |word| {
+                LIES.iter()
+                    .find(|(name, _)| *name == word)
+                    .map(|(_, lie)| *lie)
+            })?;
         Ok(Self {
             pipe: Pipe::new(),
             lie: lie.unwrap_or(Lie::Drop),
@@ -62,7 +68,7 @@ impl Transport for Liar {
     const SUMMARY: &'static str = "a pipe that lies";
     const KEYS: &'static [Key] = &[Key {
         name: "lie",
-        form: "drop|flip|twice|cut|die|hush",
+        form: "drop|flip|twice|swap|cut|die|hush",
         summary: "how it lies (drop)",
     }];
 
@@ -78,6 +84,7 @@ impl Liar {
             address: self.address(),
             lie: self.lie,
             sent: 0,
+            kept: None,
         }
     }
 
@@ -136,6 +143,8 @@ pub(crate) struct LiarSender {
     address: Address,
     lie: Lie,
     sent: u64,
+    /// What is to be sent after the next message.
+    kept: Option<Vec<u8>>,
 }
 
 /// The end that does not, except about its name.
@@ -145,25 +154,7 @@ pub(crate) struct LiarReceiver {
     address: Address,
 }
 
-macro_rules! endpoint {
-    ($($end:ty),*) => {$(
-        impl Endpoint for $end {
-            fn limits(&self) -> Limits { self.inner.limits() }
-            fn depth(&self) -> io::Result<Depth> { self.inner.depth() }
-            fn is_disconnected(&self) -> bool { self.inner.is_disconnected() }
-            fn wait_peer(&mut self, deadline: Deadline) -> io::Result<bool> { self.inner.wait_peer(deadline) }
-            fn agree(&mut self, fingerprint: Fingerprint) -> Result<(), OpenError> { self.inner.agree(fingerprint) }
-            fn as_fd(&self) -> Option<BorrowedFd<'_>> { self.inner.as_fd() }
-            fn handoff(&self) -> io::Result<Handoff> {
-                let mut handoff = self.inner.handoff()?;
-                handoff.address = self.address.clone();
-                Ok(handoff)
-            }
-        }
-    )*};
-}
-
-endpoint!(LiarSender, LiarReceiver);
+wrapped!(LiarSender, LiarReceiver);
 
 impl Sender for LiarSender {
     fn reserve(&mut self, len: usize, deadline: Deadline) -> Result<&mut [u8], SendError> {
@@ -188,11 +179,19 @@ impl Sender for LiarSender {
             return Ok(());
         }
         if !self.sent.is_multiple_of(EVERY) {
-            return self.inner.send_by(message, deadline);
+            self.inner.send_by(message, deadline)?;
+            return match self.kept.take() {
+                Some(kept) => self.inner.send_by(&kept, deadline),
+                None => Ok(()),
+            };
         }
         let mut other = message.to_vec();
         match self.lie {
             Lie::Drop => return Ok(()),
+            Lie::Swap => {
+                self.kept = Some(other);
+                return Ok(());
+            }
             Lie::Flip => other.iter_mut().last().into_iter().for_each(|b| *b ^= 4),
             Lie::Twice => self.inner.send_by(message, deadline)?,
             Lie::Cut => drop(other.pop()),

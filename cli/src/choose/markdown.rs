@@ -13,7 +13,7 @@ pub(super) fn write(out: &mut impl Write, choices: &[Choice]) -> io::Result<()> 
     let Some(first) = choices.first() else {
         return Ok(());
     };
-    let (plan, shape) = (first.plan, first.needs.workload.shape);
+    let (plan, shape) = (&first.plan, first.needs.workload.shape);
     writeln!(out, "Machine: {}.", first.machine)?;
     for warning in &first.warnings {
         writeln!(out, "Note: {warning}.")?;
@@ -27,7 +27,7 @@ pub(super) fn write(out: &mut impl Write, choices: &[Choice]) -> io::Result<()> 
     )?;
     writeln!(out, "\n**Messages a second, one way**\n")?;
     table(out, choices, |figures| {
-        let rate = &figures.rate;
+        let rate = &figures.throughput.rate;
         format!(
             "{} \u{b1}{:.0} %",
             Count(rate.median),
@@ -37,7 +37,7 @@ pub(super) fn write(out: &mut impl Write, choices: &[Choice]) -> io::Result<()> 
     answers(out, choices)?;
     writeln!(out, "\n**Round trip, p50 / p99**\n")?;
     table(out, choices, |figures| {
-        let (p50, p99) = (&figures.p50, &figures.p99);
+        let (p50, p99) = (&figures.roundtrip.p50, &figures.roundtrip.p99);
         let spread = p50.spread() * 100.0;
         format!(
             "{} \u{b1}{spread:.0} % / {}",
@@ -57,7 +57,11 @@ fn scheme(address: &str) -> &str {
 fn schemes(choices: &[Choice]) -> Vec<&str> {
     let mut all = Vec::new();
     for choice in choices {
-        let reports = choice.reports.iter().map(|report| &report.address);
+        let reports = choice
+            .comparison
+            .reports
+            .iter()
+            .map(|report| &report.address);
         let refused = choice.refused.iter().map(|refused| &refused.address);
         for address in reports.chain(refused) {
             if !all.contains(&scheme(address)) {
@@ -69,7 +73,7 @@ fn schemes(choices: &[Choice]) -> Vec<&str> {
 }
 
 fn find<'a>(choice: &'a Choice, wanted: &str) -> Option<&'a Report> {
-    let mut reports = choice.reports.iter();
+    let mut reports = choice.comparison.reports.iter();
     reports.find(|report| scheme(&report.address) == wanted)
 }
 
@@ -89,7 +93,7 @@ fn table(
     cell: impl Fn(&Figures) -> String,
 ) -> io::Result<()> {
     let line = |out: &mut dyn Write, cells: &[String]| writeln!(out, "| {} |", cells.join(" | "));
-    let sizes = choices.iter().map(|c| bytes(c.needs.workload.size));
+    let sizes = choices.iter().map(|c| bytes(c.needs.workload.sizes.most()));
     let head: Vec<String> = [String::new()].into_iter().chain(sizes).collect();
     line(out, &head)?;
     let rule = vec!["---".to_owned(); head.len()];
@@ -134,8 +138,8 @@ fn notes(out: &mut impl Write, choices: &[Choice]) -> io::Result<()> {
     let mut notes = BTreeSet::new();
     let mut lines = Vec::new();
     for choice in choices {
-        let size = bytes(choice.needs.workload.size);
-        for report in &choice.reports {
+        let size = bytes(choice.needs.workload.sizes.most());
+        for report in &choice.comparison.reports {
             if report.address.contains('?') && notes.insert(report.address.clone()) {
                 lines.push(format!("{size}: measured as `{}`.", report.address));
             }

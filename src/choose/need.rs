@@ -1,0 +1,106 @@
+//! What a channel must be able to do.
+
+use std::{error::Error, fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Capabilities, Driver};
+
+/// Something that a channel must be able to do, apart from carrying the workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Need {
+    /// Processes find it by name, because none is a child of another.
+    Named,
+    /// It has a descriptor to wait on together with others, by poll or epoll.
+    Select,
+    /// It works with an async runtime: the same descriptor.
+    Async,
+    /// Messages do not lie in memory that several processes have mapped.
+    NoShm,
+    /// Messages have types that a receiver can select by.
+    Priority,
+}
+
+impl Need {
+    /// All.
+    pub const ALL: [Self; 5] = [
+        Self::Named,
+        Self::Select,
+        Self::Async,
+        Self::NoShm,
+        Self::Priority,
+    ];
+
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Named => "named",
+            Self::Select => "select",
+            Self::Async => "async",
+            Self::NoShm => "no-shm",
+            Self::Priority => "priority",
+        }
+    }
+
+    /// Whether a channel of this transport that can do `can` has it.
+    pub(super) fn is_met(self, driver: &Driver, can: &Capabilities) -> bool {
+        match self {
+            Self::Named => can.named,
+            Self::Select | Self::Async => can.pollable,
+            Self::NoShm => can.kernel_buffered,
+            Self::Priority => driver.keys().iter().any(|key| key.name == "mtype"),
+        }
+    }
+
+    /// What a channel without it is like.
+    pub(super) const fn lack(self) -> &'static str {
+        match self {
+            Self::Named => "has no name",
+            Self::Select => "has no descriptor to select on",
+            Self::Async => "has no descriptor for an async runtime",
+            Self::NoShm => "lies in shared memory",
+            Self::Priority => "has no types to select by",
+        }
+    }
+
+    /// What would help.
+    pub(super) const fn remedy(self) -> &'static str {
+        match self {
+            Self::Named => "hand its ends to children with process::give, or use a named transport",
+            Self::Select | Self::Async => "wait in a thread of its own, or use a pipe or FIFO",
+            Self::NoShm => "use a transport of the kernel",
+            Self::Priority => "open a channel for each priority, or use sysv:",
+        }
+    }
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// Why a text is not a need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NeedError;
+
+impl fmt::Display for NeedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = Need::ALL.map(Need::word).join(", ");
+        write!(f, "write one of {words}")
+    }
+}
+
+impl Error for NeedError {}
+
+impl FromStr for Need {
+    type Err = NeedError;
+
+    fn from_str(text: &str) -> Result<Self, NeedError> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|need| need.word() == text).ok_or(NeedError)
+    }
+}
