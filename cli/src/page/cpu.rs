@@ -48,7 +48,7 @@ pub(super) fn plot(comparison: &Comparison, series: &Series) -> Markup {
         }
     };
     let note = html! {
-        p.note { "Dark: producers. Light: consumers. User and system time of all processes, from " code { "getrusage" } "." }
+        p.note { "Full colour: producers. Pale: consumers. User and system time of all processes, from " code { "getrusage" } "." }
     };
     figure(
         "cpu",

@@ -2,14 +2,14 @@
 
 use laneway::{
     WaitStrategy,
-    choose::{Axis as Change, Choice, Neighbour, Recommendation},
+    choose::{Axis as Change, Choice, Neighbour, Recommendation, Verdict},
 };
 use maud::{Markup, html};
 
 use crate::{
     page::{
         frame::{RIGHT, WIDTH, figure, px},
-        series::Series,
+        series::{Series, unwaiting},
         sizes::bytes,
     },
     screen::NONE,
@@ -136,7 +136,11 @@ fn draw(
     let middle = left + width / 2.0;
     let pick = cell.answer.pick.as_deref();
     let class = pick.map_or("s other".to_owned(), |pick| series.class(pick));
-    let told = pick.map_or(NONE, |pick| series.told(pick));
+    let told = match (pick, cell.answer.verdict) {
+        (None, _) => NONE.to_owned(),
+        (Some(pick), Verdict::Tie) => format!("{} (tie)", unwaiting(pick)),
+        (Some(pick), _) => unwaiting(pick),
+    };
     let frame = if cell.is_asked { "cell asked" } else { "cell" };
     html! {
         g class=(class) {

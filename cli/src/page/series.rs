@@ -41,14 +41,6 @@ impl Series {
         position(&name(address)).or_else(|| position(transport(address)))
     }
 
-    /// What to call it in a plot that says itself how processes wait.
-    pub(super) fn told<'a>(&self, address: &'a str) -> &'a str {
-        match self.place(transport(address)) {
-            Some(_) => transport(address),
-            None => address,
-        }
-    }
-
     /// Which colour is which channel.
     pub(super) fn legend(&self) -> Markup {
         html! {
@@ -69,6 +61,15 @@ fn transport(address: &str) -> &str {
 
 /// A channel without its sizes, so that it is the same one for messages of any size.
 pub(super) fn name(address: &str) -> String {
+    without(&SIZES, address)
+}
+
+/// The same without how its processes wait, for a plot that says so itself.
+pub(super) fn unwaiting(address: &str) -> String {
+    without(&["wait"], &name(address))
+}
+
+fn without(keys: &[&str], address: &str) -> String {
     let Ok(address) = address.parse::<Address>() else {
         return address.to_owned();
     };
@@ -78,7 +79,7 @@ pub(super) fn name(address: &str) -> String {
     };
     let is_kept = |pair: &&str| {
         let key = pair.split('=').next().unwrap_or_default();
-        !SIZES.contains(&key)
+        !keys.contains(&key)
     };
     let kept: Vec<&str> = query.split('&').filter(is_kept).collect();
     match kept.as_slice() {
@@ -99,5 +100,7 @@ mod tests {
             "shm+lock:?wait=park"
         );
         assert_eq!(name("sysv:"), "sysv:");
+        assert_eq!(unwaiting("shm+lock:?capacity=1MiB&wait=park"), "shm+lock:");
+        assert_eq!(unwaiting("pipe:?mode=packet"), "pipe:?mode=packet");
     }
 }
