@@ -25,6 +25,63 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &["one consumer did * jobs, the other *"],
     ),
     ("custom_transport", &["through my own transport"]),
+    (
+        "fork_and_wait",
+        &[
+            "the parent is *",
+            "the child is *, its parent *",
+            "* ended: exit status: 7",
+            "three more ended: [(0, Some(1)), (1, Some(2)), (2, Some(3))]",
+            "all well: true",
+        ],
+    ),
+    (
+        "process_lifecycle",
+        &[
+            "hello, ada",
+            "hello, ada",
+            "greet ended: exit status: 0",
+            "greet ended: exit status: 1",
+            "idler is alive: true",
+            "after 50 ms: None",
+            "terminated: signal: 15 (SIGTERM)",
+            "idler is alive: false",
+            "the closure ended: exit status: 42",
+        ],
+    ),
+    (
+        "pipe_duplex",
+        &[
+            "to be or not to be: 6 words",
+            "a lane is a way: 5 words",
+            "the child received 4.5 in all",
+        ],
+    ),
+    (
+        "fifo_two_programs",
+        &[
+            "read: first in",
+            "read: first out",
+            "read: that is all",
+            "3 lines",
+            "the path is gone: true",
+        ],
+    ),
+    (
+        "queue_put_get",
+        &[
+            "3 orders wait, empty: false",
+            "Order { item: \"tea\", count: 1, note: None }",
+            "2 milk in a hurry",
+            "3 sugar ",
+            "no more orders",
+        ],
+    ),
+    (
+        "shared_memory_with_lock",
+        &["40000 after 4000 deposits", "40000 after the robbery"],
+    ),
+    ("producers_consumers", &["sentinels: * ms", "close: * ms"]),
 ];
 
 /// The most lines an example may have; a whole transport has more.

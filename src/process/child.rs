@@ -4,6 +4,7 @@ use std::{
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     process::{self, ExitStatus},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -24,7 +25,7 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// A child process: one that [`fork`](crate::process::fork) made, or a [`Process`](crate::process::Process) that was started.
 ///
-/// It is held by a descriptor, not by its number, so no call reaches another process that got the same number later, and
+/// Every call takes it by shared reference, so that one thread can end what another waits for. It is held by a descriptor, not by its number, so no call reaches another process that got the same number later, and
 /// nothing here needs or disturbs a handler of SIGCHLD.
 ///
 /// # Dropping
@@ -42,8 +43,16 @@ pub struct Child {
     fd: OwnedFd,
     /// The process whose child it is.
     parent: u32,
-    /// Set once reaped; `None` inside if somebody else has reaped it.
-    ended: Option<Option<ExitStatus>>,
+    ended: Mutex<Option<Ended>>,
+}
+
+/// How a child has ended, once it was reaped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// We have reaped it.
+    So(ExitStatus),
+    /// Somebody else has, and knows how.
+    ForOthers,
 }
 
 impl Child {
@@ -55,7 +64,7 @@ impl Child {
                 pid,
                 fd,
                 parent: process::id(),
-                ended: None,
+                ended: Mutex::new(None),
             }),
             Err(error) => {
                 // Not reaped yet, so the number is still its own.
@@ -89,7 +98,7 @@ impl Child {
     /// it has ended, and nobody knows how.
     #[doc(alias = "wait")]
     #[doc(alias = "waitpid")]
-    pub fn join(&mut self) -> io::Result<ExitStatus> {
+    pub fn join(&self) -> io::Result<ExitStatus> {
         loop {
             if let Some(status) = self.join_by(Deadline::NEVER)? {
                 return Ok(status);
@@ -101,7 +110,7 @@ impl Child {
     ///
     /// # Errors
     /// As for [`join`](Self::join).
-    pub fn join_timeout(&mut self, timeout: Duration) -> io::Result<Option<ExitStatus>> {
+    pub fn join_timeout(&self, timeout: Duration) -> io::Result<Option<ExitStatus>> {
         self.join_by(Deadline::after(timeout))
     }
 
@@ -109,13 +118,12 @@ impl Child {
     ///
     /// # Errors
     /// As for [`join`](Self::join).
-    pub fn join_by(&mut self, deadline: Deadline) -> io::Result<Option<ExitStatus>> {
+    pub fn join_by(&self, deadline: Deadline) -> io::Result<Option<ExitStatus>> {
         loop {
-            if let Some(ended) = self.ended {
-                return ended.map(Some).ok_or_else(|| Errno::ECHILD.into());
-            }
-            if let ended @ Some(_) = self.reap()? {
-                return Ok(ended);
+            match self.reap()? {
+                Some(Ended::So(status)) => return Ok(Some(status)),
+                Some(Ended::ForOthers) => return Err(Errno::ECHILD.into()),
+                None => {}
             }
             let ready = fd::wait(self.fd.as_fd(), PollFlags::POLLIN, deadline)?;
             if ready.is_empty() {
@@ -126,13 +134,13 @@ impl Child {
 
     /// Whether it still runs. One that has ended is reaped.
     #[must_use]
-    pub fn is_alive(&mut self) -> bool {
+    pub fn is_alive(&self) -> bool {
         matches!(self.join_by(Deadline::NOW), Ok(None))
     }
 
     /// How it ended; `None` while it runs, or if nobody knows.
     #[must_use]
-    pub fn exit_status(&mut self) -> Option<ExitStatus> {
+    pub fn exit_status(&self) -> Option<ExitStatus> {
         self.join_by(Deadline::NOW).ok().flatten()
     }
 
@@ -142,7 +150,7 @@ impl Child {
     ///
     /// # Errors
     /// What the system says, as when the child has become another user.
-    pub fn terminate(&mut self) -> io::Result<()> {
+    pub fn terminate(&self) -> io::Result<()> {
         self.send(Signal::SIGTERM)
     }
 
@@ -150,7 +158,7 @@ impl Child {
     ///
     /// # Errors
     /// As for [`terminate`](Self::terminate).
-    pub fn kill(&mut self) -> io::Result<()> {
+    pub fn kill(&self) -> io::Result<()> {
         self.send(Signal::SIGKILL)
     }
 
@@ -161,21 +169,29 @@ impl Child {
         }
     }
 
-    fn reap(&mut self) -> io::Result<Option<ExitStatus>> {
-        let reaped = sys::reap(self.fd.as_fd());
-        match &reaped {
-            Ok(Some(status)) => self.ended = Some(Some(*status)),
-            Err(error) if error.raw_os_error() == Some(Errno::ECHILD as i32) => {
-                self.ended = Some(None);
-            }
-            _ => {}
+    /// Reaps it if it has ended and was not reaped; one thread at a time, so that all learn the same.
+    fn reap(&self) -> io::Result<Option<Ended>> {
+        let mut ended = self.ended();
+        if ended.is_none() {
+            *ended = match sys::reap(self.fd.as_fd()) {
+                Ok(status) => status.map(Ended::So),
+                Err(error) if error.raw_os_error() == Some(Errno::ECHILD as i32) => {
+                    Some(Ended::ForOthers)
+                }
+                Err(error) => return Err(error),
+            };
         }
-        reaped
+        Ok(*ended)
+    }
+
+    fn ended(&self) -> MutexGuard<'_, Option<Ended>> {
+        // Nothing in there is left half done by a panic.
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether it was reaped, by us or others.
     pub(super) fn has_ended(&self) -> bool {
-        self.ended.is_some()
+        self.ended().is_some()
     }
 
     /// What polls as readable once it has ended.
@@ -184,15 +200,15 @@ impl Child {
     }
 }
 
-impl AsMut<Child> for Child {
-    fn as_mut(&mut self) -> &mut Child {
+impl AsRef<Self> for Child {
+    fn as_ref(&self) -> &Self {
         self
     }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
-        if self.ended.is_some() || self.parent != process::id() {
+        if self.parent != process::id() || self.has_ended() {
             return;
         }
         // What fails here fails because it has ended, or is no longer ours to end.

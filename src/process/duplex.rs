@@ -33,7 +33,7 @@ pub struct Duplex<T, U = T> {
 ///
 /// fn main() -> Result<(), Box<dyn std::error::Error>> {
 ///     let (mut here, there) = duplex(&laneway::channel("pipe:")?)?;
-///     let mut child = Process::fork(|| {
+///     let child = Process::fork(|| {
 ///         let mut parent = Duplex::<Plain<u64>>::inherited("parent").expect("given");
 ///         let Plain(number) = parent.recv().expect("comes");
 ///         parent.send(&Plain(number + 1)).expect("is wanted");
@@ -48,6 +48,7 @@ pub struct Duplex<T, U = T> {
 /// }
 /// ```
 #[doc(alias = "Pipe")]
+#[expect(clippy::type_complexity, reason = "two ends are two ends")]
 pub fn duplex<T: Value, U: Value>(
     channel: &impl Channel<Sender: 'static, Receiver: 'static>,
 ) -> Result<(Duplex<T, U>, Duplex<U, T>), OpenError> {
@@ -72,6 +73,7 @@ pub fn duplex<T: Value, U: Value>(
 /// # Errors
 /// As for [`Channel::pair`] and [`SenderExt::values`].
 #[doc(alias = "Pipe")]
+#[expect(clippy::type_complexity, reason = "two ends are two ends")]
 pub fn simplex<T: Value>(
     channel: &impl Channel<Sender: 'static, Receiver: 'static>,
 ) -> Result<(ValueSender<T, BoxSender>, ValueReceiver<T, BoxReceiver>), OpenError> {

@@ -73,7 +73,7 @@ type Run = Box<dyn Fn(&[u8]) -> Option<ExitCode>>;
 /// fn main() -> Result<(), Box<dyn std::error::Error>> {
 ///     Entries::new().entry("add", add).serve();
 ///     // Only the first process gets here.
-///     let mut child = Process::new("add", &Plain([2_u8, 3])).start()?;
+///     let child = Process::new("add", &Plain([2_u8, 3])).start()?;
 ///     assert_eq!(child.join()?.code(), Some(5));
 ///     Ok(())
 /// }

@@ -149,7 +149,7 @@ pub(super) fn fork_for(name: &str) -> Result<Option<Child>, ForkError> {
 /// fn main() -> Result<(), Box<dyn std::error::Error>> {
 ///     // SAFETY: no endpoint is open.
 ///     match unsafe { fork() }? {
-///         Fork::Parent { mut child } => {
+///         Fork::Parent { child } => {
 ///             println!("{} is the parent of {}", std::process::id(), child.pid());
 ///             assert_eq!(child.join()?.code(), Some(7));
 ///             Ok(())

@@ -49,7 +49,7 @@ enum Task {
 ///
 /// fn main() -> Result<(), Box<dyn std::error::Error>> {
 ///     let (tx, mut rx) = laneway::channel("pipe:")?.pair()?;
-///     let mut child = Process::fork(|| {
+///     let child = Process::fork(|| {
 ///         let mut tx = inherited_sender("greetings").expect("given");
 ///         tx.send(b"hello").expect("the parent receives");
 ///     })

@@ -48,7 +48,7 @@ const PLACES: u64 = 64;
 ///         }
 ///     };
 ///     let start = || Process::fork(deposit).give("balance", &balance)?.start().map_err(std::io::Error::from);
-///     for mut child in [start()?, start()?] {
+///     for child in [start()?, start()?] {
 ///         child.join()?;
 ///     }
 ///     assert_eq!(*balance.lock()?, 2000);

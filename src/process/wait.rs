@@ -22,9 +22,9 @@ use crate::{Deadline, process::child::Child};
 ///
 /// fn main() -> Result<(), Box<dyn std::error::Error>> {
 ///     let start = |code: u8| Process::fork(move || std::process::ExitCode::from(code)).start();
-///     let mut children = [start(1)?, start(2)?];
+///     let children = [start(1)?, start(2)?];
 ///     let mut codes = Vec::new();
-///     while let Some((_, status)) = wait_any(&mut children, Deadline::NEVER)? {
+///     while let Some((_, status)) = wait_any(&children, Deadline::NEVER)? {
 ///         codes.push(status.code());
 ///     }
 ///     codes.sort();
@@ -32,24 +32,20 @@ use crate::{Deadline, process::child::Child};
 ///     Ok(())
 /// }
 /// ```
-pub fn wait_any<C: AsMut<Child>>(
-    children: &mut [C],
+pub fn wait_any<C: AsRef<Child>>(
+    children: &[C],
     deadline: Deadline,
 ) -> io::Result<Option<(usize, ExitStatus)>> {
     loop {
-        let mut running = Vec::new();
         let mut descriptors = Vec::new();
-        for (index, child) in children.iter_mut().enumerate() {
-            let child = child.as_mut();
+        for (index, child) in children.iter().enumerate() {
+            let child = child.as_ref();
             if child.has_ended() {
                 continue;
             }
             if let Some(status) = child.join_by(Deadline::NOW)? {
                 return Ok(Some((index, status)));
             }
-            running.push(child);
-        }
-        for child in &running {
             descriptors.push(PollFd::new(child.descriptor(), PollFlags::POLLIN));
         }
         let timeout = match deadline.remaining() {
@@ -72,13 +68,13 @@ pub fn wait_any<C: AsMut<Child>>(
 ///
 /// # Errors
 /// As for [`Child::join`], of the first that has one.
-pub fn wait_all<C: AsMut<Child>>(
-    children: &mut [C],
+pub fn wait_all<C: AsRef<Child>>(
+    children: &[C],
     deadline: Deadline,
 ) -> io::Result<Option<Vec<ExitStatus>>> {
     let mut ended = Vec::with_capacity(children.len());
     for child in children {
-        match child.as_mut().join_by(deadline)? {
+        match child.as_ref().join_by(deadline)? {
             Some(status) => ended.push(status),
             None => return Ok(None),
         }

@@ -40,7 +40,7 @@ fn cycle(number: u32) {
     let process = Process::new("length", &text)
         .give("length", &tx)
         .expect("gives");
-    let mut child = process.start().expect("starts");
+    let child = process.start().expect("starts");
     drop(tx);
     assert_eq!(
         rx.loan().expect("comes").first(),

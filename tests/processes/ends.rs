@@ -68,7 +68,7 @@ fn every_transport() {
         let process = Process::new("double", &100_u32)
             .give("questions", &rx)
             .expect("gives");
-        let mut child = process
+        let child = process
             .give("answers", &back_tx)
             .expect("gives")
             .start()
@@ -113,7 +113,7 @@ fn duplex_goes_both_ways() {
         let process = Process::new("negate", &())
             .give("parent", &there)
             .expect("gives");
-        let mut child = process.start().expect("starts");
+        let child = process.start().expect("starts");
         drop(there);
         for number in 0..100_i64 {
             here.send(&number.to_string()).expect("sends");
@@ -143,7 +143,7 @@ fn large_arguments() {
     let process = Process::new("length", &text)
         .give("length", &tx)
         .expect("gives");
-    let mut child = process.start().expect("starts");
+    let child = process.start().expect("starts");
     drop(tx);
     let mut rx = rx.values::<usize>().expect("opens");
     assert_eq!(rx.recv().expect("comes"), text.len());
@@ -159,7 +159,7 @@ fn not_passed_on() {
     let process = Process::new("grandparent", &())
         .give("length", &tx)
         .expect("gives");
-    let mut child = process.start().expect("starts");
+    let child = process.start().expect("starts");
     drop(tx);
     assert_eq!(&*rx.loan().expect("comes"), b"it found nothing");
     assert!(child.join().expect("ends").success());
@@ -168,7 +168,7 @@ fn not_passed_on() {
 
 fn grandparent() {
     watch();
-    let mut child = Process::new("length", &String::new())
+    let child = Process::new("length", &String::new())
         .start()
         .expect("starts");
     // It was not given anything, and says so by its panic.

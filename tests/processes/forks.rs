@@ -57,7 +57,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     let trial = |(name, _): &(&'static str, fn())| {
         let name = *name;
         Trial::test(format!("forks/{name}"), move || {
-            let mut child = Process::new("forks", &name.to_owned()).start()?;
+            let child = Process::new("forks", &name.to_owned()).start()?;
             match child.join()? {
                 status if status.success() => Ok(()),
                 status => Err(format!("{status}").into()),
@@ -92,7 +92,7 @@ fn twice() {
     let before = std::process::id();
     // SAFETY: no endpoint is open.
     match unsafe { fork() }.expect("forks") {
-        Fork::Parent { mut child } => {
+        Fork::Parent { child } => {
             assert_eq!(std::process::id(), before);
             assert_ne!(child.pid(), before);
             assert_eq!(child.join().expect("ends").code(), Some(5));
@@ -124,7 +124,7 @@ fn refuses() {
     assert!(error.to_string().contains("(in the way)"), "{error}");
     // SAFETY: no endpoint is open, and the child only ends.
     match unsafe { fork_anyway() }.expect("forks") {
-        Fork::Parent { mut child } => assert!(child.join().expect("ends").success()),
+        Fork::Parent { child } => assert!(child.join().expect("ends").success()),
         // SAFETY: it ends.
         Fork::Child => unsafe { nix::libc::_exit(0) },
     }
@@ -150,7 +150,7 @@ fn watcher() {
         assert!(matches!(nothing, Err(RecvError::Empty)));
         tx.send(b"slept").expect("sends");
     });
-    let mut child = process
+    let child = process
         .give("tx", &tx)
         .expect("gives")
         .start()
@@ -192,7 +192,7 @@ fn given() {
         let process = process
             .give("rx", &rx)
             .and_then(|process| process.give("tx", &back_tx));
-        let mut child = process.expect("gives").start().expect("starts");
+        let child = process.expect("gives").start().expect("starts");
         drop((rx, back_tx));
         let mut tx = tx.values().expect("opens");
         let mut back = back.values::<u64>().expect("opens");
@@ -231,7 +231,7 @@ fn no_strays() {
                 thread::yield_now();
             }
         });
-        let mut child = process
+        let child = process
             .give("hold", &hold_tx)
             .expect("gives")
             .start()
@@ -259,7 +259,7 @@ fn captured() {
         let mut tx = tx.take().expect("was moved here");
         assert!(tx.send(b"lost").is_ok() || tx.is_disconnected());
     });
-    let mut child = process.start().expect("starts");
+    let child = process.start().expect("starts");
     assert_gone(&mut rx);
     child.join().expect("ends");
 }
@@ -267,7 +267,7 @@ fn captured() {
 /// Prints without a line's end, so that it stays in the buffer, and forks.
 fn print() {
     print_part("before ");
-    let mut child = Process::fork(|| print_part("in the child "))
+    let child = Process::fork(|| print_part("in the child "))
         .start()
         .expect("starts");
     child.join().expect("ends");
@@ -284,7 +284,7 @@ fn printed_once() {
     let (mut reader, writer) = pipe().map(|(r, w)| (File::from(r), w)).expect("opens");
     let own = nix::unistd::dup(std::io::stdout()).expect("duplicates");
     nix::unistd::dup2_stdout(&writer).expect("replaces");
-    let mut child = Process::new("print", &()).start().expect("starts");
+    let child = Process::new("print", &()).start().expect("starts");
     nix::unistd::dup2_stdout(&own).expect("puts back");
     drop(writer);
     let mut text = String::new();
@@ -305,7 +305,7 @@ fn handle_in_a_child() {
             thread::yield_now();
         }
     });
-    let mut first = process
+    let first = process
         .give("tx", &tx)
         .expect("gives")
         .start()
@@ -313,7 +313,7 @@ fn handle_in_a_child() {
     assert_eq!(&*rx.loan().expect("comes"), b"up");
     // SAFETY: the child drops the handle that it has from here, and ends.
     match unsafe { fork() }.expect("forks") {
-        Fork::Parent { mut child } => assert!(child.join().expect("ends").success()),
+        Fork::Parent { child } => assert!(child.join().expect("ends").success()),
         Fork::Child => {
             drop(first);
             // SAFETY: it ends.
@@ -330,7 +330,7 @@ fn no_zombie() {
         .map(|_| Process::fork(|| ()).start().expect("starts"))
         .collect();
     drop(children.split_off(10));
-    wait_all(&mut children, Deadline::NEVER).expect("children");
+    wait_all(&children, Deadline::NEVER).expect("children");
     let any = waitid(
         Id::All,
         WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT,

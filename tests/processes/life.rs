@@ -86,7 +86,7 @@ pub(crate) fn exists(pid: u32) -> bool {
 
 fn tells_how_it_ended() {
     for code in [0_u8, 1, 7, 255] {
-        let mut child = Process::new("code", &code).start().expect("starts");
+        let child = Process::new("code", &code).start().expect("starts");
         assert_eq!(child.name(), "code");
         let status = child.join().expect("ends");
         assert_eq!(status.code(), Some(i32::from(code)));
@@ -96,7 +96,7 @@ fn tells_how_it_ended() {
     }
     for signal in [Signal::SIGTERM, Signal::SIGKILL] {
         let number = Plain(signal as i32);
-        let mut child = Process::new("signal", &number)
+        let child = Process::new("signal", &number)
             .name("own")
             .start()
             .expect("starts");
@@ -105,7 +105,7 @@ fn tells_how_it_ended() {
         assert_eq!((status.code(), status.signal()), (None, Some(*number)));
     }
     for (entry, code) in [("fail", 1), ("panic", 101)] {
-        let mut child = Process::new(entry, &"on purpose".to_owned())
+        let child = Process::new(entry, &"on purpose".to_owned())
             .start()
             .expect("starts");
         assert_eq!(child.join().expect("ends").code(), Some(code), "{entry}");
@@ -113,7 +113,7 @@ fn tells_how_it_ended() {
 }
 
 fn is_alive_until_ended() {
-    let mut child = staying("stay");
+    let child = staying("stay");
     assert!(child.is_alive() && child.exit_status().is_none());
     assert!(exists(child.pid()));
     child.terminate().expect("is sent");
@@ -125,7 +125,7 @@ fn is_alive_until_ended() {
 }
 
 fn a_deadline_is_kept() {
-    let mut child = staying("stay");
+    let child = staying("stay");
     let (start, timeout) = (Instant::now(), Duration::from_millis(30));
     assert_eq!(child.join_timeout(timeout).expect("is a child"), None);
     assert!(start.elapsed() >= timeout);
@@ -135,7 +135,7 @@ fn a_deadline_is_kept() {
 }
 
 fn kill_ends() {
-    let mut child = staying("stay_whatever_comes");
+    let child = staying("stay_whatever_comes");
     child.terminate().expect("is sent");
     assert_eq!(
         child
@@ -159,29 +159,23 @@ fn no_child_outlives() {
 
 fn any_and_all() {
     let start = |code: u8| Process::new("code", &code).start().expect("starts");
-    let mut children = [start(1), staying("stay"), start(2)];
+    let children = [start(1), staying("stay"), start(2)];
     let mut told = Vec::new();
     for _ in 0..2 {
-        let ended = wait_any(&mut children, Deadline::NEVER).expect("children");
+        let ended = wait_any(&children, Deadline::NEVER).expect("children");
         let (index, status) = ended.expect("one ends");
         told.push((index, status.code()));
     }
     told.sort_unstable();
     assert_eq!(told, [(0, Some(1)), (2, Some(2))]);
     let soon = Deadline::after(Duration::from_millis(20));
-    assert_eq!(wait_any(&mut children, soon).expect("children"), None);
-    assert_eq!(
-        wait_all(&mut children, Deadline::NOW).expect("children"),
-        None
-    );
+    assert_eq!(wait_any(&children, soon).expect("children"), None);
+    assert_eq!(wait_all(&children, Deadline::NOW).expect("children"), None);
     children[1].kill().expect("is sent");
-    let ended = wait_any(&mut children, Deadline::NEVER).expect("children");
+    let ended = wait_any(&children, Deadline::NEVER).expect("children");
     assert_eq!(ended.expect("the last one").0, 1);
-    assert_eq!(
-        wait_any(&mut children, Deadline::NEVER).expect("none"),
-        None
-    );
-    let all = wait_all(&mut children, Deadline::NEVER).expect("children");
+    assert_eq!(wait_any(&children, Deadline::NEVER).expect("none"), None);
+    let all = wait_all(&children, Deadline::NEVER).expect("children");
     let codes: Vec<_> = all
         .expect("ended")
         .iter()
@@ -193,8 +187,8 @@ fn any_and_all() {
 /// A child that another part of the program has started is not reaped.
 fn strangers() {
     let mut stranger = Command::new("true").spawn().expect("starts");
-    let mut ours = [Process::new("code", &3_u8).start().expect("starts")];
-    while wait_any(&mut ours, Deadline::NEVER)
+    let ours = [Process::new("code", &3_u8).start().expect("starts")];
+    while wait_any(&ours, Deadline::NEVER)
         .expect("children")
         .is_some()
     {}

@@ -85,14 +85,14 @@ fn family(how: &str, tied: bool) -> (Child, laneway::BoxSender, BoxReceiver) {
 }
 
 fn ends(how: &str) {
-    let (mut parent, _to, mut from) = family(how, true);
+    let (parent, _to, mut from) = family(how, true);
     parent.kill().expect("is sent");
     parent.join().expect("ends");
     assert_gone(&mut from);
 }
 
 fn goes_on(how: &str) {
-    let (mut parent, mut to, mut from) = family(how, false);
+    let (parent, mut to, mut from) = family(how, false);
     parent.kill().expect("is sent");
     parent.join().expect("ends");
     to.send(b"still there?").expect("sends");
@@ -118,7 +118,7 @@ fn race() {
         let process = process
             .give("tx", &tx)
             .and_then(|process| process.give("rx", &rx));
-        let mut parent = process.expect("gives").start().expect("starts");
+        let parent = process.expect("gives").start().expect("starts");
         drop((tx, rx));
         assert_eq!(
             parent

@@ -63,9 +63,9 @@ fn nothing_is_lost() {
             .expect("gives")
             .start()
     };
-    let mut children: Vec<_> = (0..4).map(|_| start().expect("starts")).collect();
+    let children: Vec<_> = (0..4).map(|_| start().expect("starts")).collect();
     (0..1000).for_each(|_| add(&mut shared));
-    for child in &mut children {
+    for child in &children {
         assert!(child.join().expect("ends").success());
     }
     assert_eq!(*shared.lock().expect("is a lock"), [21_000; 24]);
@@ -81,10 +81,10 @@ fn killed() {
                 .expect("gives")
                 .start()
         };
-        let mut children: Vec<_> = (0..2).map(|_| start().expect("starts")).collect();
+        let children: Vec<_> = (0..2).map(|_| start().expect("starts")).collect();
         // Both are at it.
         while shared.lock().expect("is a lock")[0] < before + 100 {}
-        for child in &mut children {
+        for child in &children {
             child.kill().expect("is sent");
             child.join().expect("ends");
             let now = *shared.lock().expect("is a lock");
@@ -109,7 +109,7 @@ fn one_at_a_time() {
         .give("shared", &pair)
         .expect("gives");
     let mut guard = pair.lock().expect("is a lock");
-    let mut child = process.start().expect("starts");
+    let child = process.start().expect("starts");
     let (start, timeout) = (Instant::now(), Duration::from_millis(30));
     assert_eq!(
         child.join_timeout(timeout).expect("is a child"),

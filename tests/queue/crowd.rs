@@ -167,7 +167,7 @@ fn start_consumer(queue: &Consumer<Item>, entry: &str, path: String, way: Way) -
     process.start().expect("starts")
 }
 
-fn join(child: &mut Child) {
+fn join(child: &Child) {
     let status = child.join().expect("ends");
     assert!(status.success(), "{}: {status}", child.name());
 }
@@ -175,18 +175,18 @@ fn join(child: &mut Child) {
 fn exactly_once(address: &str, each: u64, ending: Ending, way: Way) {
     let folder = Folder::new();
     let queue = Queue::over(&channel(address)).expect("opens");
-    let mut producers = start_producers(&queue, each, way);
+    let producers = start_producers(&queue, each, way);
     let (mut end, consumer) = queue.split();
     let start = |index| start_consumer(&consumer, "consume", folder.path(index), way);
-    let mut consumers: Vec<_> = (0..5).map(start).collect();
+    let consumers: Vec<_> = (0..5).map(start).collect();
     drop(consumer);
-    producers.iter_mut().for_each(join);
+    producers.iter().for_each(join);
     if ending == Ending::Sentinels {
         (0..SIDE).for_each(|_| end.put(&item(SENTINEL)).expect("puts"));
     } else {
         end.close();
     }
-    consumers.iter_mut().for_each(join);
+    consumers.iter().for_each(join);
     let counts = folder.counts(SIDE * each);
     let wrong = counts.iter().position(|&count| count != 1);
     assert_eq!(
@@ -229,7 +229,7 @@ fn killed_consumers(each: u64, way: Way) {
         started += 1;
     }
     drop(consumer);
-    consumers.iter_mut().for_each(join);
+    consumers.iter().for_each(join);
     let counts = folder.counts(SIDE * each);
     let lost = counts.iter().filter(|&&count| count == 0).count();
     let again = counts.iter().filter(|&&count| count > 1).count();

@@ -78,7 +78,7 @@ fn worker(tasks: &Queue<Task>, results: &Queue<Task>) -> Child {
 fn all_is_done(address: &str) {
     let open = || Queue::<Task>::over(&channel(address)).expect("opens");
     let (mut tasks, mut results) = (open(), open());
-    let mut workers = [worker(&tasks, &results), worker(&tasks, &results)];
+    let workers = [worker(&tasks, &results), worker(&tasks, &results)];
     for round in 0..100 {
         (0..10).for_each(|task| tasks.put(&Plain(round * 10 + task)).expect("puts"));
         tasks.join().expect("workers live");
@@ -93,7 +93,7 @@ fn all_is_done(address: &str) {
         );
     }
     drop(tasks);
-    for worker in &mut workers {
+    for worker in &workers {
         assert!(worker.join().expect("ends").success());
     }
 }
@@ -117,7 +117,7 @@ fn killed_workers(address: &str) {
             (0..10).map(|task| round * 10 + task).sum::<u64>(),
             "{address}"
         );
-        let at = workers.iter_mut().position(|worker| {
+        let at = workers.iter().position(|worker| {
             worker
                 .join_timeout(Duration::ZERO)
                 .expect("a child")
@@ -130,7 +130,7 @@ fn killed_workers(address: &str) {
     }
     assert!(dead.len() > 5, "{} have died", dead.len());
     drop(tasks);
-    for worker in &mut workers {
+    for worker in &workers {
         let status = worker.join().expect("ends");
         assert!(status.success() || status.code().is_none(), "{status}");
     }
@@ -140,7 +140,7 @@ fn killed_workers(address: &str) {
 fn without_workers(address: &str) {
     let open = || Queue::<Task>::over(&channel(address)).expect("opens");
     let (mut tasks, results) = (open(), open());
-    let mut worker = worker(&tasks, &results);
+    let worker = worker(&tasks, &results);
     for task in [1, POISON, 2] {
         tasks.put(&Plain(task)).expect("puts");
     }
@@ -151,7 +151,7 @@ fn without_workers(address: &str) {
     );
     assert!(!worker.join().expect("ends").success());
     // The next one finishes what is left.
-    let mut worker = self::worker(&tasks, &results);
+    let worker = self::worker(&tasks, &results);
     tasks.join().expect("a worker lives");
     worker.kill().expect("is sent");
 }
@@ -165,7 +165,7 @@ fn tasks_that_make_tasks() {
             .expect("gives")
             .start()
     };
-    let mut workers = [
+    let workers = [
         start().expect("starts"),
         start().expect("starts"),
         start().expect("starts"),
@@ -175,7 +175,7 @@ fn tasks_that_make_tasks() {
         tasks.join().expect("workers live");
         assert!(tasks.is_empty());
         assert_eq!(tasks.len(), 0);
-        for worker in &mut workers {
+        for worker in &workers {
             assert!(worker.is_alive());
         }
     }

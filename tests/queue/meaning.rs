@@ -162,7 +162,7 @@ fn undrained(address: &str) {
     let queue = Queue::<u64>::over(&channel(address)).expect("opens");
     let process = Process::new("fill", &COUNT);
     let process = process.give("queue", &queue.producer().expect("opens"));
-    let mut child = process.expect("gives").start().expect("starts");
+    let child = process.expect("gives").start().expect("starts");
     assert!(child.join().expect("ends").success());
     let mut consumer = queue.close();
     assert_eq!(consumer.len() as u64, COUNT);
@@ -177,7 +177,7 @@ fn values_of_any_type() {
         .give("both", &queue)
         .expect("gives");
     let process = process.give("answers", &answers.producer().expect("opens"));
-    let mut child = process.expect("gives").start().expect("starts");
+    let child = process.expect("gives").start().expect("starts");
     let text = "lane".to_owned();
     let job = Job {
         text,

@@ -44,14 +44,14 @@ const DEFAULT: &str = "shm+mpmc:";
 ///         let process = Process::fork(square).give("jobs", &jobs.consumer()?)?;
 ///         Ok(process.give("results", &results.producer()?)?.start()?)
 ///     };
-///     let mut children = [start()?, start()?];
+///     let children = [start()?, start()?];
 ///     let (mut jobs, _) = jobs.split();
 ///     (1..=10_u64).try_for_each(|job| jobs.put(&Plain(job)))?;
 ///     jobs.close();
 ///     let mut results = results.close();
 ///     let sum: u64 = results.iter().map(|result| result.map_or(0, |Plain(square)| square)).sum();
 ///     assert_eq!(sum, 385);
-///     children.iter_mut().try_for_each(|child| child.join().map(drop))?;
+///     children.iter().try_for_each(|child| child.join().map(drop))?;
 ///     Ok(())
 /// }
 /// ```
