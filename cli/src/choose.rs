@@ -103,7 +103,7 @@ pub(crate) struct Args {
     #[arg(long, help_heading = "What counts")]
     named: bool,
     /// How long to measure, about, for each size
-    #[arg(long, value_name = "SECONDS", default_value = "9", value_parser = units::measuring)]
+    #[arg(long, value_name = "SECONDS", default_value = "9", value_parser = units::measuring, help_heading = "Measuring")]
     time: Duration,
     #[command(flatten)]
     files: Files,
@@ -111,10 +111,10 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "html", help_heading = "Output")]
     markdown: bool,
     /// Measure nothing: answer from a file that choose --json wrote; --by, --slo and --cpu-budget change what counts
-    #[arg(long, value_name = "FILE", conflicts_with_all = REPLAYED)]
+    #[arg(long, value_name = "FILE", conflicts_with_all = REPLAYED, help_heading = "Saved results")]
     replay: Option<PathBuf>,
     /// Measure nothing: compare two files that choose --json or measure --json wrote
-    #[arg(long, num_args = 2, value_names = ["A", "B"], exclusive = true)]
+    #[arg(long, num_args = 2, value_names = ["A", "B"], exclusive = true, help_heading = "Saved results")]
     compare: Vec<PathBuf>,
 }
 

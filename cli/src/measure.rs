@@ -37,7 +37,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     workload: workload::Flags,
     /// How long to measure, about
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = units::measuring)]
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = units::measuring, help_heading = "Measuring")]
     time: Duration,
     #[command(flatten)]
     files: Files,

@@ -30,7 +30,7 @@ pub(crate) fn of_choice(choice: &Choice, registry: &Registry, again: &str, json:
     let body = html! {
         h1 { "Which transport?" }
         p { (account::question(choice)) }
-        (account(&account::before(choice)))
+        div.answer { (account(&account::before(choice))) }
         (table(comparison, &series, verdict))
         p.note { (figures::LEGEND) "." }
         div.plots {
@@ -58,7 +58,6 @@ pub(crate) fn of_survey(survey: &Survey, json: &str) -> String {
         p.note { (figures::LEGEND) "." }
         div.plots {
             (latency::plot(comparison, &series, None))
-            (sizes::plot(comparison, workload, &[], &series))
             (cpu::plot(comparison, &series))
         }
         dl {
