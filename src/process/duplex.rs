@@ -32,7 +32,8 @@ pub struct Duplex<T, U = T> {
 /// use laneway::{process::{Duplex, Process, duplex}, typed::Plain};
 ///
 /// fn main() -> Result<(), Box<dyn std::error::Error>> {
-///     let (mut here, there) = duplex(&laneway::channel("pipe:")?)?;
+///     let channel = laneway::channel("pipe:")?;
+///     let (mut here, there) = duplex::<Plain<u64>, Plain<u64>>(&channel)?;
 ///     let child = Process::fork(|| {
 ///         let mut parent = Duplex::<Plain<u64>>::inherited("parent").expect("given");
 ///         let Plain(number) = parent.recv().expect("comes");
@@ -41,8 +42,8 @@ pub struct Duplex<T, U = T> {
 ///     .give("parent", &there)?
 ///     .start()?;
 ///     drop(there);
-///     here.send(&Plain(41_u64))?;
-///     assert_eq!(here.recv()?, Plain(42_u64));
+///     here.send(&Plain(41))?;
+///     assert_eq!(here.recv()?, Plain(42));
 ///     child.join()?;
 ///     Ok(())
 /// }

@@ -95,7 +95,7 @@ impl<T: serde::Serialize + serde::de::DeserializeOwned + 'static> Value for T {
 /// use laneway::{Channel, ReceiverExt, SenderExt, typed::Plain};
 ///
 /// let (tx, rx) = laneway::channel("shm+spsc:")?.pair()?;
-/// let (mut tx, mut rx) = (tx.values()?, rx.values()?);
+/// let (mut tx, mut rx) = (tx.values()?, rx.values::<Plain<[f64; 2]>>()?);
 /// tx.send(&Plain([1.0, 2.0]))?;
 /// let Plain([x, y]) = rx.recv()?;
 /// assert_eq!(x + y, 3.0);
