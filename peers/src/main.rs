@@ -9,6 +9,7 @@ mod futex;
 mod isolated;
 mod nap;
 mod plot;
+mod ratios;
 mod rivals;
 mod row;
 mod saved;
@@ -90,7 +91,11 @@ fn main() {
         true => Form::Markdown,
         false => Form::Plain,
     };
-    print!("{}", table::print(saved, form));
+    let ratios = match form {
+        Form::Markdown => ratios::markdown(&saved),
+        Form::Plain => String::new(),
+    };
+    print!("{}{ratios}", table::print(saved, form));
 }
 
 impl Args {
