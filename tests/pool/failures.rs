@@ -30,8 +30,12 @@ pub(crate) fn entries(entries: Entries) -> Entries {
         .function("stay", |_: u64| stay())
 }
 
+/// What a process is called that stays.
+const STAYING: &str = "staying\n";
+
 fn stay() -> u64 {
     watch();
+    nix::sys::prctl::set_name(c"staying").expect("is set");
     loop {
         std::thread::park();
     }
@@ -152,44 +156,53 @@ fn killed_idle() {
     }
 }
 
+/// Waits until a worker stays with a job.
+fn wait_for_staying(pids: &[u32]) {
+    let start = Instant::now();
+    for pid in pids {
+        let comm = format!("/proc/{pid}/comm");
+        while std::fs::read_to_string(&comm).expect("lives") != STAYING {
+            assert!(start.elapsed() < LONG, "{pid} does not stay");
+            pause(Duration::from_millis(1));
+        }
+    }
+}
+
 fn killed_busy() {
     let pool = pool(2);
     for round in 0..5 {
         let before = pool.pids();
-        let stays: Vec<_> = (0..2)
-            .map(|_| pool.apply_async("stay", &0).expect("open"))
-            .collect();
+        let stays = [0, 1].map(|_| pool.apply_async("stay", &0).expect("open"));
+        wait_for_staying(&before);
         let queued: Vec<_> = (0..50)
             .map(|x| pool.apply_async("square", &x).expect("open"))
             .collect();
-        // Either job may be in either's hands, or one worker is not there yet.
-        let victim = before[round % 2];
-        let start = Instant::now();
+        let (victim, other) = (before[round % 2], before[1 - round % 2]);
         kill(victim);
-        for job in queued {
+        // Whoever comes in its place does what was queued, all of it.
+        for (x, job) in (0..).zip(queued) {
             assert!(job.wait_timeout(LONG));
-            assert!(job.get().is_ok());
+            assert_eq!(job.get(), Ok(x * x));
         }
-        let after = replaced(&pool, &before);
-        assert!(!after.contains(&victim));
-        // The other is busy still, unless it had not come; then the victim had one or none.
-        for &pid in &after {
-            kill(pid);
-        }
-        for job in stays {
-            loop {
-                if job.wait_timeout(Duration::from_millis(20)) {
-                    break;
-                }
-                pool.pids().into_iter().for_each(kill);
-                assert!(start.elapsed() < LONG);
+        let failed: Vec<_> = stays.iter().filter(|job| job.ready()).collect();
+        let [failed] = failed.as_slice() else {
+            panic!("{failed:?}");
+        };
+        match failed.get_timeout(LONG) {
+            Err(JobError::Died { job, worker, .. }) => {
+                assert_eq!((job, worker), (failed.number(), victim));
             }
-            assert!(matches!(job.get(), Err(JobError::Died { .. })));
+            result => panic!("{result:?}"),
         }
-        let start = Instant::now();
-        while pool.apply("square", &3) != Ok(9) {
-            assert!(start.elapsed() < LONG);
-        }
+        let after = pool.pids();
+        assert!(after.len() == 2 && after.contains(&other) && !after.contains(&victim));
+        kill(other);
+        let [ended, _] = stays.map(|job| job.get());
+        assert!(matches!(
+            ended,
+            Err(JobError::Died { .. } | JobError::Taken)
+        ));
+        replaced(&pool, &after);
     }
 }
 
