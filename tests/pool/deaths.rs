@@ -4,7 +4,7 @@
 
 use std::{
     env,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::{Duration, Instant},
 };
@@ -32,15 +32,15 @@ fn every_job_ends_once() {
         .in_flight(1000)
         .start()
         .expect("starts");
-    let over = AtomicBool::new(false);
+    let (over, is_over) = mpsc::channel::<()>();
     let start = Instant::now();
     let (mut done, mut died) = (0_u64, 0_u64);
     let kills = thread::scope(|scope| {
-        let killer = scope.spawn(|| {
+        let pool = &pool;
+        let killer = scope.spawn(move || {
             let mut kills = Vec::new();
             let mut round = 0;
-            while !over.load(Ordering::Relaxed) {
-                pause(EVERY);
+            while is_over.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
                 let pids = pool.pids();
                 if let Some(&pid) = pids.get(round % pids.len().max(1)) {
                     kill(pid);
@@ -65,7 +65,7 @@ fn every_job_ends_once() {
                 Err(other) => panic!("job {place}: {other}"),
             }
         }
-        over.store(true, Ordering::Relaxed);
+        drop(over);
         killer.join().expect("returns")
     });
     let took = start.elapsed();

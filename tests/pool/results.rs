@@ -56,7 +56,8 @@ fn each_way() {
     // A handle that is dropped is no hindrance.
     drop(pool.apply_async("square", &9).expect("open"));
     assert_eq!(pool.map("square", 0..5), Ok(vec![0, 1, 4, 9, 16]));
-    assert_eq!(pool.map("square", &[3, 4]), Ok(vec![9, 16]));
+    let borrowed = vec![3, 4];
+    assert_eq!(pool.map("square", &borrowed), Ok(vec![9, 16]));
     assert_eq!(pool.map("square", [0_u64; 0]), Ok(vec![]));
 }
 
@@ -187,7 +188,7 @@ fn bounded() {
         let start = Instant::now();
         while !jobs.iter().any(|job| job.ready()) && start.elapsed() < LONG {
             pool.pids().into_iter().for_each(crate::kill);
-            crate::pause(Duration::from_millis(20));
+            crate::pause(Duration::from_millis(200));
         }
         assert_eq!(waits.join().expect("returns"), Ok(()));
         let waits = scope.spawn(|| pool.apply_async("sleep", &long).map(drop));

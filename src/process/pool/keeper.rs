@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-/// How many workers in a row may die before they are there, or not be started, beside two for each that there shall be.
+/// How many workers in a row may die before they have come, or not be started, while none is there; beside two for each that there shall be.
 const STILLBORN: u32 = 10;
 /// After a start that failed it waits so many milliseconds longer for each that did.
 const PAUSE: u16 = 20;
@@ -113,7 +113,7 @@ impl<T> Keeper<T> {
             return false;
         }
         self.fill();
-        if self.stillborn > self.patience() {
+        if self.stillborn > self.patience() && !self.has_some() {
             self.core.end(Stage::Broken);
             return false;
         }
@@ -141,6 +141,13 @@ impl<T> Keeper<T> {
             self.bury(at, ended.0, ended.1);
         }
         true
+    }
+
+    /// Whether a worker has come, and lives.
+    fn has_some(&self) -> bool {
+        (0..).zip(&self.workers).any(|(worker, place)| {
+            matches!(place, Place::Held(_)) && self.outfit.cells.hands(worker) != Hands::Absent
+        })
     }
 
     /// How many may be stillborn in a row.
