@@ -36,6 +36,8 @@ enum Task {
         arguments: Result<Vec<u8>, Unencodable>,
         of: Type,
     },
+    /// Be a worker of a pool, with these orders.
+    Worker(Vec<u8>),
     /// Run a closure, and end with this code.
     Closure(Box<dyn FnOnce() -> u8>),
 }
@@ -102,6 +104,11 @@ impl Process {
         Self::of("fork".to_owned(), Task::Closure(Box::new(run)))
     }
 
+    /// A worker of a pool.
+    pub(super) fn worker(orders: Vec<u8>) -> Self {
+        Self::of("pool-worker".to_owned(), Task::Worker(orders))
+    }
+
     fn of(name: String, task: Task) -> Self {
         Self {
             name,
@@ -161,6 +168,7 @@ impl Process {
                 let arguments = arguments.map_err(|Unencodable| StartError::Unencodable)?;
                 run(&entry, &arguments, given, tied, name)
             }
+            Task::Worker(orders) => run(entry::WORKER, &orders, given, tied, name),
             Task::Closure(task) => fork_and_run(task, given, tied, name),
         }
     }
