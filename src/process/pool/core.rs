@@ -225,7 +225,9 @@ impl<T> Core<T> {
     ) -> Result<u64, SubmitError> {
         loop {
             let rounds = self.rounds();
-            match self.counter().submit(function, request, &target) {
+            // The desk is free for others while this one waits.
+            let submitted = self.counter().submit(function, request, &target);
+            match submitted {
                 Err(SubmitError::Full { in_flight }) => {
                     if deadline == Deadline::NOW || !self.wait_for_room(rounds, deadline) {
                         return Err(SubmitError::Full { in_flight });
