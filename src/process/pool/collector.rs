@@ -1,5 +1,7 @@
 //! The thread that takes answers in and settles their jobs.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use crate::{
     BoxReceiver, Deadline, Endpoint, Receiver,
     process::pool::{
@@ -14,6 +16,14 @@ use crate::{
 
 /// How many answers it takes in before it gives their slots back and wakes who waits for them.
 const BATCH: usize = 256;
+
+/// Reads a response. Reading one's own type may panic, and others wait for this thread.
+#[inline]
+fn read<T: Value>(bytes: &[u8]) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(|| T::read(bytes)))
+        .ok()
+        .flatten()
+}
 
 /// What the collector has in its hands.
 struct Collector<T> {
@@ -74,7 +84,7 @@ impl<T: Value> Collector<T> {
     #[inline]
     fn outcome(&self, kind: Kind, rest: &[u8], job: u64) -> Outcome<T> {
         match kind {
-            Kind::Done => T::read(rest).ok_or(JobError::Unreadable { job }),
+            Kind::Done => read(rest).ok_or(JobError::Unreadable { job }),
             Kind::Panicked => Err(match rest.split_first_chunk() {
                 Some((pid, message)) => JobError::Panicked {
                     job,

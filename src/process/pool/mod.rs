@@ -69,6 +69,8 @@ pub(super) use worker::work;
 /// }
 /// ```
 ///
+/// It has two threads here, so this process does not [fork](crate::process::Process::fork) beside it.
+///
 /// # Bounds
 /// No more jobs are in flight than [`in_flight`](PoolBuilder::in_flight) says: who submits more waits, or gets [`SubmitError::Full`] at its deadline.
 /// They also take room in the channel, of so many [bytes](PoolBuilder::capacity). So nobody fills the memory by submitting.
