@@ -9,13 +9,17 @@ use laneway::{
     Channel, ReceiverExt, SenderExt,
     process::{Entries, JobError, Pool, Process, inherited_sender},
 };
-use libtest_mimic::Trial;
+use libtest_mimic::{Failed, Trial};
 use nix::{
     errno::Errno,
     sys::wait::{Id, WaitPidFlag, waitid},
 };
 
-use crate::{LONG, Numbers, exists, pause, pool, private::snapshot::Snapshot, trial, watch};
+use crate::{
+    LONG, Numbers, exists, pause, pool,
+    private::{self, Place, snapshot::Snapshot},
+    trial, watch,
+};
 
 /// What is run in a process of its own, since it looks at all that the process has.
 const CASES: &[(&str, fn())] = &[
@@ -29,25 +33,29 @@ const CASES: &[(&str, fn())] = &[
     ),
 ];
 
+/// Tells a process which of these it is for. It has a temporary folder of its own, since the whole of that is looked at.
+const VARIABLE: &str = "LANEWAY_TEST_POOL";
+
 pub(crate) fn entries(entries: Entries) -> Entries {
-    entries
-        .entry("case", |name: String| {
-            watch();
-            let case = CASES.iter().find(|(known, _)| *known == name);
-            (case.expect("a case").1)();
-        })
-        .entry("parent", |busy: bool| parent(busy))
+    entries.entry("parent", |busy: bool| parent(busy))
+}
+
+/// Runs the case that this process is for; whether it is for one.
+pub(crate) fn is_case() -> bool {
+    let Ok(name) = std::env::var(VARIABLE) else {
+        return false;
+    };
+    watch();
+    let case = CASES.iter().find(|(known, _)| *known == name);
+    (case.expect("a case").1)();
+    true
 }
 
 pub(crate) fn trials() -> Vec<Trial> {
     let case = |(name, _): &(&'static str, fn())| {
         let name = *name;
         Trial::test(format!("ends/{name}"), move || {
-            let child = Process::new("case", &name.to_owned()).start()?;
-            match child.join()? {
-                status if status.success() => Ok(()),
-                status => Err(format!("{status}").into()),
-            }
+            private::run(Place::Anywhere, VARIABLE, name).map_err(Failed::from)
         })
     };
     let mut trials: Vec<Trial> = CASES.iter().map(case).collect();

@@ -194,7 +194,7 @@ fn killed_busy() {
             }
             result => panic!("{result:?}"),
         }
-        let after = pool.pids();
+        let after = replaced(&pool, &before);
         assert!(after.len() == 2 && after.contains(&other) && !after.contains(&victim));
         kill(other);
         let [ended, _] = stays.map(|job| job.get());

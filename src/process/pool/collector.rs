@@ -1,7 +1,12 @@
 //! The thread that takes answers in and settles their jobs.
 
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+
 use crate::{
-    BoxReceiver, Deadline, Endpoint, Receiver,
+    BoxReceiver, Deadline, Endpoint, Receiver, RecvError,
     process::pool::{
         JobError,
         core::{Death, Shared, Stage},
@@ -14,6 +19,16 @@ use crate::{
 
 /// How many answers it takes in before it gives their slots back and wakes who waits for them.
 const BATCH: usize = 256;
+/// How long no answer comes until who waits for room is woken for whatever there is.
+const LULL: Duration = Duration::from_micros(30);
+
+/// Reads a response. Reading one's own type may panic, and others wait for this thread.
+#[inline]
+fn read<T: Value>(bytes: &[u8]) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(|| T::read(bytes)))
+        .ok()
+        .flatten()
+}
 
 /// What the collector has in its hands.
 struct Collector<T> {
@@ -36,12 +51,21 @@ pub(super) fn collect<T: Value>(core: Shared<T>, mut answers: BoxReceiver) {
         sleepers: Vec::new(),
         over: false,
     };
+    let mut deadline = Deadline::NEVER;
     while !collector.over {
-        let taken = answers.drain_by(BATCH, Deadline::NEVER, &mut |answer| {
+        let taken = answers.drain_by(BATCH, deadline, &mut |answer| {
             collector.take(answer);
         });
         match taken {
-            Ok(count) => collector.give_back(count < BATCH),
+            Ok(_) => {
+                collector.give_back(false);
+                deadline = Deadline::after(LULL);
+            }
+            Err(RecvError::Empty) => {
+                // Who waits for room is not to wait for more than there will be.
+                collector.give_back(true);
+                deadline = Deadline::NEVER;
+            }
             Err(_) => {
                 // Nobody can tell what else was lost.
                 collector.core.end(Stage::Broken);
@@ -74,7 +98,7 @@ impl<T: Value> Collector<T> {
     #[inline]
     fn outcome(&self, kind: Kind, rest: &[u8], job: u64) -> Outcome<T> {
         match kind {
-            Kind::Done => T::read(rest).ok_or(JobError::Unreadable { job }),
+            Kind::Done => read(rest).ok_or(JobError::Unreadable { job }),
             Kind::Panicked => Err(match rest.split_first_chunk() {
                 Some((pid, message)) => JobError::Panicked {
                     job,
@@ -120,10 +144,8 @@ impl<T: Value> Collector<T> {
     }
 
     /// Gives slots back, and wakes who waits for results, or for room.
-    fn give_back(&mut self, emptied: bool) {
-        // While more answers are there, who waits for room is better woken for several slots.
-        let many = self.freed.len() * 8 >= usize::try_from(self.core.slots.count()).unwrap_or(0);
-        self.core.give_back(&mut self.freed, emptied || many);
+    fn give_back(&mut self, lull: bool) {
+        self.core.give_back(&mut self.freed, lull);
         for sleeper in self.sleepers.drain(..) {
             sleeper.wake();
         }

@@ -18,7 +18,7 @@ use crate::{
     BoxSender, Deadline, SendError, Sender,
     process::pool::{
         SubmitError,
-        promise::{lock, wait},
+        promise::{linger, lock, wait},
         slots::{Slots, Target},
         wire::{self, HEADER},
     },
@@ -164,13 +164,14 @@ impl<T> Core<T> {
         self.rounds.load(Ordering::Acquire)
     }
 
-    /// Gives slots back. Wakes who waits for one, if it is `worth` it; else it is the next round's to do.
-    pub(super) fn give_back(&self, slots: &mut Vec<u32>, worth: bool) {
+    /// Gives slots back. Wakes who waits for one in a `lull`, or when there are many: better once for several.
+    pub(super) fn give_back(&self, slots: &mut Vec<u32>, lull: bool) {
         let mut returned = lock(&self.returned);
         returned.free.append(slots);
         // ORDERING: Release; pairs with the Acquire in `rounds`.
         self.rounds.fetch_add(1, Ordering::Release);
-        let wakes = worth && mem::take(&mut returned.awaited);
+        let many = returned.free.len() >= self.slots.len() / 8;
+        let wakes = (lull || many) && mem::take(&mut returned.awaited);
         drop(returned);
         if wakes {
             self.came_back.notify_all();
@@ -179,6 +180,9 @@ impl<T> Core<T> {
 
     /// Waits until something has been given back since `rounds`; `false` at the deadline.
     pub(super) fn wait_for_room(&self, rounds: u64, deadline: Deadline) -> bool {
+        if linger(deadline, || self.rounds() != rounds) {
+            return true;
+        }
         let mut returned = lock(&self.returned);
         while self.rounds() == rounds {
             if deadline.has_passed() {
@@ -225,7 +229,9 @@ impl<T> Core<T> {
     ) -> Result<u64, SubmitError> {
         loop {
             let rounds = self.rounds();
-            match self.counter().submit(function, request, &target) {
+            // The desk is free for others while this one waits.
+            let submitted = self.counter().submit(function, request, &target);
+            match submitted {
                 Err(SubmitError::Full { in_flight }) => {
                     if deadline == Deadline::NOW || !self.wait_for_room(rounds, deadline) {
                         return Err(SubmitError::Full { in_flight });
@@ -257,9 +263,8 @@ impl<T> Counter<'_, T> {
         if desk.free.is_empty() {
             mem::swap(&mut desk.free, &mut lock(&core.returned).free);
         }
-        let in_flight = || usize::try_from(core.slots.count()).unwrap_or(usize::MAX);
         let full = || SubmitError::Full {
-            in_flight: in_flight(),
+            in_flight: core.slots.len(),
         };
         let slot = *desk.free.last().ok_or_else(full)?;
         // The id is not known yet.

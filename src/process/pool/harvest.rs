@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     Deadline,
-    process::pool::promise::{Outcome, lock, wait},
+    process::pool::promise::{Outcome, linger, lock, wait},
 };
 
 /// Where outcomes of jobs come, each with the place that its job has among the others. One thread waits at a time.
@@ -59,6 +59,10 @@ impl<T> Harvest<T> {
         deadline: Deadline,
         empty: &mut Vec<(usize, Outcome<T>)>,
     ) {
+        let come = || lock(&self.state).outcomes.len() >= wanted;
+        if !come() {
+            linger(deadline, come);
+        }
         let mut state = lock(&self.state);
         while state.outcomes.len() < wanted && !deadline.has_passed() {
             state.wanted = wanted;

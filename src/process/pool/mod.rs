@@ -69,6 +69,8 @@ pub(super) use worker::work;
 /// }
 /// ```
 ///
+/// It has two threads here, so this process does not [fork](crate::process::Process::fork) beside it.
+///
 /// # Bounds
 /// No more jobs are in flight than [`in_flight`](PoolBuilder::in_flight) says: who submits more waits, or gets [`SubmitError::Full`] at its deadline.
 /// They also take room in the channel, of so many [bytes](PoolBuilder::capacity). So nobody fills the memory by submitting.
@@ -242,7 +244,7 @@ impl<Req, Resp> Pool<Req, Resp> {
     /// How many jobs may be in flight.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        usize::try_from(self.core.slots.count()).unwrap_or(usize::MAX)
+        self.core.slots.len()
     }
 
     /// The longest request, in bytes; as long is the longest result.

@@ -1,6 +1,10 @@
 //! Where the outcome of a job is awaited.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
 
 use crate::{Deadline, process::pool::JobError};
 
@@ -10,6 +14,28 @@ pub(super) type Outcome<T> = Result<T, JobError>;
 /// Locks; nothing in here is left half done by a panic.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How long to look again before sleeping: about what a wake-up costs. Meanwhile others have the core if they want it, so that
+/// several answers come, and not one for each wake-up.
+const PATIENCE: Duration = Duration::from_micros(50);
+
+/// Looks for a while; `false` if it was in vain, and it is time to sleep.
+#[cold]
+pub(super) fn linger(deadline: Deadline, mut look: impl FnMut() -> bool) -> bool {
+    if deadline == Deadline::NOW {
+        return false;
+    }
+    let start = Instant::now();
+    loop {
+        thread::yield_now();
+        if look() {
+            return true;
+        }
+        if start.elapsed() >= PATIENCE {
+            return false;
+        }
+    }
 }
 
 /// Waits on `signal` up to the deadline; the caller looks again in any case.
@@ -85,6 +111,10 @@ impl<T> Promise<T> {
     }
 
     fn settled(&self, deadline: Deadline) -> MutexGuard<'_, State<T>> {
+        let settled = || lock(&self.state).settled;
+        if !settled() {
+            linger(deadline, settled);
+        }
         let mut state = lock(&self.state);
         while !state.settled && !deadline.has_passed() {
             state.awaited = true;

@@ -76,8 +76,8 @@ impl<T> Slots<T> {
         Self((0..count).map(slot).collect())
     }
 
-    pub(super) fn count(&self) -> u32 {
-        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
     fn slot(&self, slot: u32) -> Option<&Mutex<Slot<T>>> {
