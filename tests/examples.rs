@@ -82,6 +82,17 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &["40000 after 4000 deposits", "40000 after the robbery"],
     ),
     ("producers_consumers", &["sentinels: * ms", "close: * ms"]),
+    (
+        "pipeline",
+        &[
+            "stage  workers  *  items/s  *",
+            "read         1            0           84  *",
+            "words        4           84           84  *",
+            "count        2           84           84  *",
+            "sink         1           84            0  *",
+            "500000 words",
+        ],
+    ),
 ];
 
 /// The most lines an example may have; a whole transport has more.

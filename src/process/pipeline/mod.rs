@@ -38,10 +38,11 @@ use crate::{
 /// processes of their own.
 ///
 /// ```text
-///             link        4 x parse      link        2 x enrich      link
-///  source ──────────▶ parse.0 … parse.3 ──────▶ enrich.0, enrich.1 ──────▶ sink
-///  (here)  shm+mpmc:                  shm+mpmc:                 shm+mpmc:  (here)
+///  source ───shm+mpmc:───▶ parse × 4 ───shm+mpmc:───▶ enrich × 2 ───shm+mpmc:───▶ sink
+///  (here)                  4 processes                2 processes                 (here)
 /// ```
+///
+/// Each arrow is a link: one channel that all share, or, if results shall come in order, one from each worker to each.
 ///
 /// ```standalone_crate
 /// use laneway::{process::{Entries, Pipeline}, typed::Plain};
