@@ -45,6 +45,8 @@ pub(super) struct Part {
     pub(super) output: Option<Type>,
     /// Whether one that comes may become any number.
     pub(super) flat: bool,
+    /// What a source or a sink takes besides its place.
+    pub(super) arguments: Option<Type>,
 }
 
 /// A type, to be compared and to be told.

@@ -106,7 +106,9 @@ fn named(scheme: &str, keys: &str, [many, few]: [usize; 2]) {
         .stage("pass", few)
         .link(&address(2));
     let mut sum = 0;
-    let results = pipeline.run((0..2000).map(Plain), |Plain(result): Number| sum += result);
+    let results = pipeline.run((0..2000_u64).map(Plain), |Plain(result): Number| {
+        sum += result
+    });
     results.expect("runs");
     assert_eq!(sum, 2000 * 1999);
     for index in 0..3 {
@@ -129,7 +131,9 @@ fn links_of_all_kinds() {
         .stage("pass", 1)
         .link("pipe:");
     let mut sum = 0;
-    let results = pipeline.run((0..2000).map(Plain), |Plain(result): Number| sum += result);
+    let results = pipeline.run((0..2000_u64).map(Plain), |Plain(result): Number| {
+        sum += result
+    });
     results.expect("runs");
     assert_eq!(sum, 2 * 2000 * 1999);
 }
@@ -137,7 +141,7 @@ fn links_of_all_kinds() {
 fn any_number() {
     let pipeline = two_stages("repeat", "even", [4, 2], None);
     let mut results = Vec::new();
-    let stats = pipeline.run((0..10_000).map(Plain), |result: Number| {
+    let stats = pipeline.run((0..10_000_u64).map(Plain), |result: Number| {
         results.push(*result)
     });
     let stats = stats.expect("runs");
@@ -152,7 +156,7 @@ fn any_number() {
 
 fn no_results() {
     let pipeline = two_stages("nothing", "pass", [2, 2], None);
-    let stats = pipeline.run((0..10_000).map(Plain), |result: Number| {
+    let stats = pipeline.run((0..10_000_u64).map(Plain), |result: Number| {
         panic!("{result:?}")
     });
     assert_eq!(
@@ -180,7 +184,7 @@ fn close_drains() {
     let mut running = two_stages("slow", "pass", [2, 1], None)
         .start()
         .expect("starts");
-    let mut source = running.source().expect("is here");
+    let mut source = running.source::<Number>().expect("is here");
     let sink = running.sink::<Number>().expect("is here");
     (0..500).for_each(|number| source.send(&Plain(number)).expect("sends"));
     source.close();
@@ -211,8 +215,8 @@ fn assert_well(running: &mut Running, names: &[&str]) {
 
 fn processes_at_both_ends() {
     for workers in [[1, 1], [3, 2]] {
-        let numbers = Plain([0, 10_000]);
-        let sum = Plain(9999 * 10_000);
+        let numbers = Plain([0_u64, 10_000]);
+        let sum = Plain(9999 * 10_000_u64);
         let pipeline = two_stages("double", "pass", workers, None);
         let pipeline = pipeline.source("numbers", &numbers).sink("sum_is", &sum);
         let mut running = pipeline.start().expect("starts");
@@ -233,7 +237,7 @@ fn processes_at_both_ends() {
         // And the other way round.
         let pipeline = two_stages("double", "pass", workers, None).sink("sum_is", &sum);
         let mut running = pipeline.start().expect("starts");
-        let mut source = running.source().expect("is here");
+        let mut source = running.source::<Number>().expect("is here");
         (0..10_000).for_each(|number| source.send(&Plain(number)).expect("sends"));
         source.close();
         assert_well(&mut running, &["double", "pass", "sum_is"]);
@@ -243,7 +247,7 @@ fn processes_at_both_ends() {
 fn join_discards() {
     for ordered in [false, true] {
         let pipeline = two_stages("repeat", "pass", [3, 2], None);
-        let pipeline = pipeline.source("numbers", &Plain([0, 200_000]));
+        let pipeline = pipeline.source("numbers", &Plain([0_u64, 200_000]));
         let pipeline = if ordered {
             pipeline.ordered()
         } else {
@@ -266,7 +270,7 @@ fn enough() {
     let pipeline = two_stages("double", "pass", [3, 2], None);
     let pipeline = pipeline
         .source("endless", &String::new())
-        .sink("some", &Plain(1000));
+        .sink("some", &Plain(1000_u64));
     let mut running = pipeline.start().expect("starts");
     assert_well(&mut running, &["endless", "double", "pass", "some"]);
 }

@@ -36,7 +36,12 @@ const ENDINGS: [&str; 6] = [
 ];
 
 /// Links, with names where it has them; `{}` stands for what is unique.
-const LINKS: [&str; 4] = ["shm+mpmc:", "sysv:", "pipe:?mode=packet", "shm+lock:{}"];
+const LINKS: [&str; 4] = [
+    "shm+mpmc:",
+    "sysv:",
+    "pipe:?mode=packet",
+    "shm+lock:{}?capacity=64KiB",
+];
 
 pub(crate) fn entries(entries: Entries) -> Entries {
     entries.entry("parent", |(link, ordered): (String, bool)| {
@@ -115,7 +120,7 @@ fn end(ending: &str, link: &str, ordered: bool) {
     match ending {
         "run" => {
             let mut count = 0;
-            let run = pipeline.run((0..1000).map(Plain), |_: Number| count += 1);
+            let run = pipeline.run((0..1000_u64).map(Plain), |_: Number| count += 1);
             run.expect("runs");
             assert_eq!(count, 1000);
         }
@@ -138,12 +143,9 @@ fn end(ending: &str, link: &str, ordered: bool) {
         }
         "refuse" => {
             // The last of its links does not open.
-            let error = pipeline.link("pipe:").stage("pass", 2).start();
-            let error = error.expect_err("a pipe is too narrow");
-            assert!(
-                matches!(error, PipelineError::Link { .. }) || ordered,
-                "{error}"
-            );
+            let error = pipeline.link("shm+spsc:laneway-refused").start();
+            let error = error.expect_err("it is too narrow, and has a name");
+            assert!(matches!(error, PipelineError::Link { .. }), "{error}");
         }
         "drop_all" => drop(pipeline.start().expect("starts")),
         "kill_parent" => kill_parent(link, ordered),
@@ -153,7 +155,10 @@ fn end(ending: &str, link: &str, ordered: bool) {
 
 /// Its processes end with a parent that is killed in the middle of the work, and have nothing left behind.
 fn kill_parent(link: &str, ordered: bool) {
-    let name = format!("shm+mpmc:laneway-pipeline.there.{}", std::process::id());
+    let name = format!(
+        "shm+mpmc:laneway-pipeline.there.{}?capacity=64KiB",
+        std::process::id()
+    );
     let mut there = laneway::channel(&name)
         .expect("good")
         .receiver()
@@ -198,7 +203,10 @@ fn kill_parent(link: &str, ordered: bool) {
 
 /// Runs a pipeline without end, until it is killed.
 fn parent(link: &str, ordered: bool) {
-    let name = format!("shm+mpmc:laneway-pipeline.there.{}", nix::unistd::getppid());
+    let name = format!(
+        "shm+mpmc:laneway-pipeline.there.{}?capacity=64KiB",
+        nix::unistd::getppid()
+    );
     let pipeline = pipeline(link, ordered).source("endless", &name);
     let mut running = pipeline.start().expect("starts");
     let ended = running.join();

@@ -44,7 +44,7 @@ fn is_kept(link: Option<&str>, workers: [usize; 2], items: u64) {
 fn is_lost_without_turns() {
     let pipeline = two_stages("uneven", "double", [4, 2], None);
     let mut results = Vec::new();
-    let stats = pipeline.run((0..20_000).map(Plain), |Plain(result): Number| {
+    let stats = pipeline.run((0..20_000_u64).map(Plain), |Plain(result): Number| {
         results.push(result)
     });
     stats.expect("runs");
@@ -63,7 +63,9 @@ fn any_number() {
             .stage("uneven", first)
             .ordered();
         let mut results = Vec::new();
-        let stats = pipeline.run((0..3000).map(Plain), |result: Number| results.push(*result));
+        let stats = pipeline.run((0..3000_u64).map(Plain), |result: Number| {
+            results.push(*result)
+        });
         stats.expect("runs");
         let expected: Vec<u64> = (0..3000)
             .flat_map(|number| repeat(Plain(number)))
@@ -78,9 +80,9 @@ fn any_number() {
 
 fn sink_process() {
     let pipeline = two_stages("uneven", "even", [4, 3], None).ordered();
-    let pipeline = pipeline.source("numbers", &Plain([0, 10_000]));
+    let pipeline = pipeline.source("numbers", &Plain([0_u64, 10_000]));
     let mut running = pipeline
-        .sink("is_sorted", &Plain(5000))
+        .sink("is_sorted", &Plain(5000_u64))
         .start()
         .expect("starts");
     let ended: Result<_, PipelineError> = running.join();

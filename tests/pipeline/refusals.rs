@@ -58,7 +58,7 @@ fn no_pipeline() {
     let pipeline = Pipeline::new()
         .stage("pass", 1)
         .source("numbers", &Plain(1_u8));
-    let error = refused(pipeline, &["numbers"]);
+    let error = refused(pipeline, &["numbers takes a", "[u64; 2]", "<u8>"]);
     let arguments = |error: &StartError| matches!(error, StartError::Arguments { .. });
     assert!(matches!(&error, PipelineError::Start { error, .. } if arguments(error)));
 }

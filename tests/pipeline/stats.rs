@@ -30,7 +30,7 @@ fn who_waits() {
             pipeline
         };
         let mut count = 0;
-        let stats = pipeline.run((0..1000).map(Plain), |_: Number| count += 1);
+        let stats = pipeline.run((0..1000_u64).map(Plain), |_: Number| count += 1);
         let stats = stats.expect("runs");
         let row = |name| stats.stage(name).expect("is a row");
         let rows = ["source", "pass", "slow", "sink"].map(row);
@@ -132,7 +132,8 @@ fn depth() {
 }
 
 fn table() {
-    let stats = two_stages("pass", "double", [3, 2], None).run((0..100).map(Plain), |_: Number| {});
+    let stats =
+        two_stages("pass", "double", [3, 2], None).run((0..100_u64).map(Plain), |_: Number| {});
     let text = stats.expect("runs").to_string();
     let lines: Vec<Vec<&str>> = text
         .lines()

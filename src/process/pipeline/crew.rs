@@ -11,10 +11,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::errno::Errno;
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+};
 
 use crate::{
-    BoxReceiver, BoxSender, Deadline,
+    BoxChannel, BoxReceiver, BoxSender, Channel, Deadline,
     process::{
         child::Child,
         entry::Type,
@@ -26,7 +29,7 @@ use crate::{
             work::{COUNTERS, Place, input_key, output_key},
         },
         start_error::StartError,
-        wait::{wait_all, wait_any},
+        wait::wait_all,
     },
 };
 
@@ -102,10 +105,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Crew {
-    /// Starts all of them, or none.
+    /// Starts all of them, or none. The links are over these channels.
     pub(super) fn start(
         recruits: Vec<Recruit>,
         links: Vec<LinkEnds>,
+        channels: Vec<BoxChannel>,
         counters: Counters,
     ) -> Result<Self, PipelineError> {
         let state = Arc::new(Mutex::new(State::default()));
@@ -121,6 +125,9 @@ impl Crew {
             drop(tell);
             if let Some(workers) = workers {
                 watch(&workers, &theirs, &counters);
+                if lock(&theirs).ending {
+                    clear_up(&channels);
+                }
                 drop((workers, counters));
                 lock(&theirs).ended = Some(Instant::now());
             }
@@ -211,6 +218,14 @@ fn kill_all(workers: &[Worker]) {
     }
 }
 
+/// Removes what those who were killed could not: names, and queues of the kernel. Whoever opens such a channel next does that.
+fn clear_up(channels: &[BoxChannel]) {
+    for channel in channels {
+        // Who cannot open it leaves it to the next.
+        drop(channel.pair());
+    }
+}
+
 /// Starts all of them; if one does not start, those before it are ended.
 fn start_all(
     recruits: Vec<Recruit>,
@@ -260,39 +275,71 @@ fn start(recruit: &Recruit, links: &[LinkEnds], counters: &Counters) -> Result<C
 
 /// Waits until all have ended. If one fails, the others are ended.
 fn watch(workers: &[Worker], state: &Mutex<State>, counters: &Counters) {
+    let mut running: Vec<usize> = (0..workers.len()).collect();
     let mut deadline = Deadline::NEVER;
-    let look = |index: usize, worker: &Worker| {
-        let status = worker.child.exit_status();
-        let well = status.is_none_or(|status| status.success());
-        let mut state = lock(state);
-        if state.ending || (well && counters.is_done(worker.place.line)) {
-            return false;
+    while !running.is_empty() {
+        let ended = wait_for_some(workers, &running, deadline);
+        if ended.is_empty() {
+            kill_all(workers);
+            deadline = Deadline::NEVER;
         }
-        state.ending = true;
-        state.failed = Some((index, status));
-        true
-    };
-    loop {
-        let found = wait_any(workers, deadline);
-        // Also those that somebody else has reaped.
-        let ended = |(_, worker): &(usize, &Worker)| worker.child.has_ended();
-        let mut all = workers.iter().enumerate().filter(ended);
-        if all.any(|(index, worker)| look(index, worker)) {
-            end_all(workers);
-            deadline = Deadline::after(GRACE);
-        }
-        match found {
-            Ok(Some(_)) => {}
-            Ok(None) if workers.iter().all(|worker| worker.child.has_ended()) => return,
-            Ok(None) => {
-                kill_all(workers);
-                deadline = Deadline::NEVER;
+        for index in ended {
+            running.retain(|&other| other != index);
+            if has_failed(index, workers, state, counters) {
+                end_all(workers);
+                deadline = Deadline::after(GRACE);
             }
-            Err(error) if error.raw_os_error() == Some(Errno::ECHILD as i32) => {}
-            // Not told which ends first, each is waited for in turn.
-            Err(_) => workers.iter().for_each(|worker| {
-                let _ = worker.child.join();
-            }),
         }
     }
+}
+
+/// Waits until some of these have ended, also if somebody else has reaped them; none at the deadline.
+fn wait_for_some(workers: &[Worker], running: &[usize], deadline: Deadline) -> Vec<usize> {
+    let known = running
+        .iter()
+        .filter_map(|&index| Some((index, workers.get(index)?)));
+    let (indices, mut descriptors): (Vec<usize>, Vec<PollFd<'_>>) = known
+        .map(|(index, worker)| {
+            let descriptor = worker.child.descriptor();
+            (index, PollFd::new(descriptor, PollFlags::POLLIN))
+        })
+        .unzip();
+    loop {
+        let timeout = deadline.remaining().map_or(PollTimeout::NONE, |left| {
+            // Rounded up: poll counts milliseconds, and nobody may wake early.
+            PollTimeout::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(PollTimeout::MAX)
+        });
+        match poll(&mut descriptors, timeout) {
+            Ok(0) if deadline.has_passed() => return Vec::new(),
+            Ok(0) | Err(Errno::EINTR) => {}
+            Ok(_) => {
+                let ready = indices.iter().zip(&descriptors);
+                let ready = ready.filter(|(_, descriptor)| descriptor.any().unwrap_or(true));
+                return ready.map(|(index, _)| *index).collect();
+            }
+            // Not told which ends first, each is waited for in turn.
+            Err(_) => {
+                for worker in workers {
+                    let _ = worker.child.join();
+                }
+                return indices;
+            }
+        }
+    }
+}
+
+/// Whether one that has ended is the first that has failed.
+fn has_failed(index: usize, workers: &[Worker], state: &Mutex<State>, counters: &Counters) -> bool {
+    let Some(worker) = workers.get(index) else {
+        return false;
+    };
+    let status = worker.child.exit_status();
+    let well = status.is_none_or(|status| status.success());
+    let mut state = lock(state);
+    if state.ending || (well && counters.is_done(worker.place.line)) {
+        return false;
+    }
+    state.ending = true;
+    state.failed = Some((index, status));
+    true
 }

@@ -97,6 +97,8 @@ struct End {
     name: String,
     arguments: Result<Vec<u8>, Unencodable>,
     of: Type,
+    /// The type of the arguments themselves.
+    takes: Type,
 }
 
 impl End {
@@ -107,6 +109,7 @@ impl End {
             name: name.to_owned(),
             arguments: written.map(|()| bytes),
             of: Type::of::<Work<A>>(),
+            takes: Type::of::<A>(),
         }
     }
 }

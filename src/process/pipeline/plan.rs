@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    Address, AddressError, BoxReceiver, BoxSender, Registry,
+    Address, AddressError, BoxChannel, BoxReceiver, BoxSender, Registry,
     process::{
         entry::{self, Known, Part, Type},
         pipeline::{
@@ -73,6 +73,7 @@ fn end_row(end: Option<End>, wanted: &'static str) -> Result<Planned, PipelineEr
         name,
         arguments,
         of,
+        takes,
     }) = end
     else {
         return Ok(Planned {
@@ -85,6 +86,14 @@ fn end_row(end: Option<End>, wanted: &'static str) -> Result<Planned, PipelineEr
         });
     };
     let part = part(&name, wanted)?;
+    if part.arguments.is_some_and(|expected| expected != takes) {
+        let error = StartError::Arguments {
+            name: name.clone(),
+            expected: part.arguments.map_or("", |expected| expected.name),
+            found: takes.name,
+        };
+        return Err(PipelineError::Start { stage: name, error });
+    }
     match arguments {
         Ok(arguments) => Ok(Planned {
             name,
@@ -152,7 +161,7 @@ impl Plan {
     }
 
     /// Opens the link behind this row.
-    fn open(&mut self, index: usize) -> Result<Link, PipelineError> {
+    fn open(&mut self, index: usize) -> Result<(Link, BoxChannel), PipelineError> {
         let [from, to] = [index, index + 1].map(|index| self.rows.get(index));
         let (Some(from), Some(to)) = (from, to) else {
             return Err(PipelineError::NoStages);
@@ -165,11 +174,14 @@ impl Plan {
         let address = self.links.remove(&index);
         let address = address.unwrap_or_else(|| form.usual().parse())?;
         let channel = Registry::BUILTIN.channel(&address)?;
-        form.open(&channel).map_err(|error| PipelineError::Link {
-            from: from.name.clone(),
-            to: to.name.clone(),
-            error,
-        })
+        match form.open(&channel) {
+            Ok(link) => Ok((link, channel)),
+            Err(error) => Err(PipelineError::Link {
+                from: from.name.clone(),
+                to: to.name.clone(),
+                error,
+            }),
+        }
     }
 
     /// Whether the end of a turn is said on the link behind this row: if a stage up to there makes any number of items of one.
@@ -180,10 +192,11 @@ impl Plan {
 
     /// Opens the links and starts the processes.
     pub(super) fn start(mut self) -> Result<Running, PipelineError> {
-        let mut links: Vec<LinkEnds> = Vec::new();
+        let (mut links, mut channels) = (Vec::<LinkEnds>::new(), Vec::new());
         for index in 0..self.rows.len().saturating_sub(1) {
-            let Link { senders, receivers } = self.open(index)?;
+            let (Link { senders, receivers }, channel) = self.open(index)?;
             links.push((Some(senders), Some(receivers)));
+            channels.push(channel);
         }
         let recruits = self.recruits(&links);
         let source = self.source(&mut links);
@@ -196,7 +209,7 @@ impl Plan {
         };
         let counters = Counters::new(lines).map_err(counted)?;
         let theirs = counters.another().map_err(counted)?;
-        let crew = Arc::new(Crew::start(recruits, links, theirs)?);
+        let crew = Arc::new(Crew::start(recruits, links, channels, theirs)?);
         let rows = self.rows.into_iter().map(|row| Row {
             name: row.name,
             workers: row.workers,

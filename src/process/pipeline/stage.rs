@@ -67,6 +67,7 @@ impl Entries {
             input: Some(Type::of::<T>()),
             output: Some(Type::of::<I::Item>()),
             flat,
+            arguments: None,
         })
     }
 
@@ -85,6 +86,7 @@ impl Entries {
             input: None,
             output: Some(Type::of::<I::Item>()),
             flat: false,
+            arguments: Some(Type::of::<A>()),
         })
     }
 
@@ -115,6 +117,7 @@ impl Entries {
             input: Some(Type::of::<T>()),
             output: None,
             flat: false,
+            arguments: Some(Type::of::<A>()),
         })
     }
 }
