@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use laneway::{
-    Channel, Receiver, RecvError,
+    Channel, Receiver, RecvError, Sender,
     process::{Entries, Pipeline, Process, pipeline::PipelineError},
     typed::Plain,
 };
@@ -165,10 +165,12 @@ fn kill_parent(link: &str, ordered: bool) {
         .expect("opens");
     let arguments = (link.to_owned(), ordered);
     let parent = Process::new("parent", &arguments).start().expect("starts");
-    // Its source says that it is under way.
+    // Its source says that it is there, and it says itself that all are under way.
     let mut said = [0; 8];
-    let len = there.recv(&mut said).expect("comes");
-    assert_eq!(&said[..len], b"here");
+    for _ in 0..2 {
+        let len = there.recv(&mut said).expect("comes");
+        assert_eq!(&said[..len], b"here");
+    }
     parent.kill().expect("is sent");
     parent.join().expect("ends");
     let gone = there.recv(&mut said);
@@ -209,6 +211,13 @@ fn parent(link: &str, ordered: bool) {
     );
     let pipeline = pipeline(link, ordered).source("endless", &name);
     let mut running = pipeline.start().expect("starts");
-    let ended = running.join();
+    let mut sink = running.sink::<Number>().expect("is here");
+    sink.recv().expect("comes").expect("is not over");
+    let mut there = laneway::channel(&name)
+        .expect("good")
+        .sender()
+        .expect("opens");
+    there.send(b"here").expect("somebody listens");
+    let ended = sink.find_map(Result::err);
     panic!("{ended:?}");
 }
