@@ -50,7 +50,7 @@ pub enum PipelineError {
         /// Who receives.
         to: String,
         /// Why.
-        error: OpenError,
+        error: Box<OpenError>,
     },
     /// A process did not start. None of the others runs.
     Start {
@@ -165,7 +165,7 @@ impl Error for PipelineError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Address(error) => Some(error),
-            Self::Link { error, .. } => Some(error),
+            Self::Link { error, .. } => Some(&**error),
             Self::Start { error, .. } => Some(error),
             Self::Failed(failure) => match &failure.cause {
                 Some(Cause::Send(error)) => Some(error),

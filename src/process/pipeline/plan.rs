@@ -179,7 +179,7 @@ impl Plan {
             Err(error) => Err(PipelineError::Link {
                 from: from.name.clone(),
                 to: to.name.clone(),
-                error,
+                error: Box::new(error),
             }),
         }
     }
@@ -205,7 +205,7 @@ impl Plan {
         let counted = |error| PipelineError::Link {
             from: "each process".to_owned(),
             to: "its counters".to_owned(),
-            error,
+            error: Box::new(error),
         };
         let counters = Counters::new(lines).map_err(counted)?;
         let theirs = counters.another().map_err(counted)?;

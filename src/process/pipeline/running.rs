@@ -103,7 +103,7 @@ impl Running {
         let link = |error| PipelineError::Link {
             from: "source".to_owned(),
             to: across.clone(),
-            error,
+            error: Box::new(error),
         };
         let Some(Open { lanes, place, .. }) = self.source.take() else {
             return Err(PipelineError::Taken { end: "source" });
@@ -127,7 +127,7 @@ impl Running {
         let link = |error| PipelineError::Link {
             from: across.clone(),
             to: "sink".to_owned(),
-            error,
+            error: Box::new(error),
         };
         let Some(Open { lanes, place, .. }) = self.sink.take() else {
             return Err(PipelineError::Taken { end: "sink" });
@@ -205,7 +205,7 @@ impl Running {
                     .nth(1)
                     .map_or_else(String::new, |row| row.name.clone()),
                 to: "sink".to_owned(),
-                error,
+                error: Box::new(error),
             })?;
             input::discard(&mut lanes, place.input_turns(), &line);
         }
