@@ -112,6 +112,17 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "2744",
         ],
     ),
+    (
+        "pipeline",
+        &[
+            "stage  workers  *  items/s  *",
+            "read         1            0           84  *",
+            "words        4           84           84  *",
+            "count        2           84           84  *",
+            "sink         1           84            0  *",
+            "500000 words",
+        ],
+    ),
 ];
 
 /// The most lines an example may have; a whole transport has more.

@@ -38,6 +38,21 @@ static FUNCTIONS: OnceLock<Vec<Signature>> = OnceLock::new();
 pub(super) struct Known {
     pub(super) name: String,
     pub(super) arguments: Type,
+    /// What it does in a pipeline, if it can stand in one.
+    pub(super) part: Option<Part>,
+}
+
+/// What an entry does in a pipeline.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    /// The items that come; `None` of a source.
+    pub(super) input: Option<Type>,
+    /// The items that go; `None` of a sink.
+    pub(super) output: Option<Type>,
+    /// Whether one that comes may become any number.
+    pub(super) flat: bool,
+    /// What a source or a sink takes besides its place.
+    pub(super) arguments: Option<Type>,
 }
 
 /// A function for pools, as a pool sees it.
@@ -124,6 +139,7 @@ impl Entries {
         self.known.push(Known {
             name: name.to_owned(),
             arguments: Type::of::<A>(),
+            part: None,
         });
         self.run.push(Box::new(move |bytes| {
             let arguments = A::read(bytes)?;
@@ -148,6 +164,14 @@ impl Entries {
             response: Type::of::<Resp>(),
         });
         self.functions.push(Function::new(name, run));
+        self
+    }
+
+    /// Says what the last one does in a pipeline.
+    pub(super) fn passing(mut self, part: Part) -> Self {
+        if let Some(last) = self.known.last_mut() {
+            last.part = Some(part);
+        }
         self
     }
 

@@ -89,6 +89,18 @@ impl Process {
         )
     }
 
+    /// The same, where the arguments are bytes already, of a value of this type.
+    pub(super) fn encoded(entry: &str, arguments: Vec<u8>, of: Type) -> Self {
+        Self::of(
+            entry.to_owned(),
+            Task::Entry {
+                entry: entry.to_owned(),
+                arguments: Ok(arguments),
+                of,
+            },
+        )
+    }
+
     /// A copy of this process that runs a closure and ends with what it returns, as if `main` returned it. It is not started beside
     /// threads, since the copy would not have them, and may wait for one for ever.
     ///

@@ -65,7 +65,7 @@ const TABLE: &[(&str, &[&str])] = &[
         "process",
         &[
             "channel", "endpoint", "guard", "ext", "typed", "registry", "presence", "sync", "sys",
-            "wait", "watch", "ring", "robust", "shm",
+            "wait", "watch", "ring", "robust", "shm", "clock",
         ],
     ),
     (

@@ -58,12 +58,14 @@ pub(crate) fn run(args: &Args) {
     let pool = Numbers::new(args.workers).expect("starts");
     let mut python = Script::start(SCRIPT, &[&args.workers.to_string()]);
     type Play = fn(&Numbers, u64);
-    let mut ways = [("apply_async, get", "apply", apply as Play), ("map", "map", map)].map(
-        |(what, word, play)| {
-            let both = [Way::new("laneway", what), Way::new("python Pool", what)];
-            (word, play, both)
-        },
-    );
+    let mut ways = [
+        ("apply_async, get", "apply", apply as Play),
+        ("map", "map", map),
+    ]
+    .map(|(what, word, play)| {
+        let both = [Way::new("laneway", what), Way::new("python Pool", what)];
+        (word, play, both)
+    });
     map(&pool, 10_000);
     for _ in 0..args.rounds.max(1) {
         for (word, play, [ours, theirs]) in &mut ways {

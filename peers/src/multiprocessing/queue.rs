@@ -76,7 +76,9 @@ pub(crate) fn entries(entries: Entries) -> Entries {
                     Err(error) => panic!("{error}"),
                 } {}
             } else {
-                queue.iter().for_each(|item| take(item.expect("comes whole")));
+                queue
+                    .iter()
+                    .for_each(|item| take(item.expect("comes whole")));
             }
             news.put(&Plain(sum)).expect("is wanted");
         })
@@ -165,7 +167,10 @@ pub(crate) fn run(args: &Args) {
     let ways: Vec<Way> = all.into_iter().map(|(.., way)| way).collect();
     Ways {
         ways,
-        title: format!("Items of 64 bytes a second, thousands, of {} rounds in turns.", args.rounds),
+        title: format!(
+            "Items of 64 bytes a second, thousands, of {} rounds in turns.",
+            args.rounds
+        ),
         head: "queue",
     }
     .print(args.markdown);

@@ -48,7 +48,14 @@ impl Ways {
         if markdown {
             println!("{}\n", self.title);
         }
-        form([self.head, "who", "median", "slowest", "fastest", "ours / it"]);
+        form([
+            self.head,
+            "who",
+            "median",
+            "slowest",
+            "fastest",
+            "ours / it",
+        ]);
         if markdown {
             form(["---", "---", "---:", "---:", "---:", "---:"]);
         }
