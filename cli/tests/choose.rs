@@ -399,11 +399,13 @@ fn wait_until(what: &str, done: impl Fn() -> bool) {
 #[test]
 fn a_kill_in_the_middle_leaves_nothing_behind() {
     let mut child = measuring();
-    wait_until("its peers use a queue", || {
-        !queues(&children(child.id())).is_empty()
-    });
+    let is_busy = || {
+        let peers = children(child.id());
+        // Two for each transport.
+        peers.len() >= 12 && !queues(&peers).is_empty()
+    };
+    wait_until("all its peers are there, and use a queue", is_busy);
     let peers = children(child.id());
-    assert!(peers.len() >= 12, "two for each transport: {peers:?}");
     child.kill().expect("is ours");
     child.wait().expect("is ours");
     let lives = |pid: &u32| fs::exists(format!("/proc/{pid}")).expect("can be looked at");
