@@ -59,8 +59,8 @@ pub(super) use worker::work;
 ///
 /// fn main() -> Result<(), Box<dyn std::error::Error>> {
 ///     Entries::new().function("square", square).serve();
-///     let pool = Pool::new(2)?;
-///     assert_eq!(pool.apply("square", &Plain(7_u64))?, Plain(49));
+///     let pool = Pool::<Plain<u64>, Plain<u64>>::new(2)?;
+///     assert_eq!(pool.apply("square", &Plain(7))?, Plain(49));
 ///     let job = pool.apply_async("square", &Plain(8))?;
 ///     let squares = pool.map("square", (0..100).map(Plain))?;
 ///     assert_eq!((squares[9], job.get()?), (Plain(81), Plain(64)));
