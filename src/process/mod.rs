@@ -13,6 +13,7 @@ mod entry;
 mod fork;
 mod give;
 mod launch;
+mod lines;
 pub mod pipeline;
 mod pool;
 mod queue;

@@ -3,24 +3,21 @@
 //! Every worker, and the parent for each end that it has, has a line that it alone writes, by plain stores. Nothing is decided by what
 //! the lines count. What [`END`] says is believed only beside how the process ended.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, time::Duration};
 
 use crate::{
-    Address, End, Handoff, OpenError, OpenErrorKind, RecvError, SendError, clock,
-    process::give::{self, Give},
-    shm::{
-        layout::{LAYOUT, MAGIC, Shape},
-        object::LEAST,
-        plan::Plan,
-        segment::Segment,
+    Handoff, OpenError, RecvError, SendError, clock,
+    process::{
+        give::{self, Give},
+        lines::{Kind, Lines},
     },
-    sync::{AtomicU64, Ordering},
+    sync::Ordering,
 };
 
-/// The segment's kind.
-const KIND: u32 = 8;
-/// Words of a line.
-const LINE: usize = 16;
+const KIND: Kind = Kind {
+    number: 8,
+    word: "pipeline",
+};
 
 /// Items that came in.
 const RECEIVED: usize = 0;
@@ -86,74 +83,22 @@ pub(super) struct Tally {
 
 /// A hold on the lines of a pipeline.
 #[derive(Debug)]
-pub(super) struct Counters {
-    segment: Segment,
-}
-
-/// They have no name.
-fn address() -> Address {
-    Address::of("pipeline", "".as_ref())
-}
-
-/// Opens with what `open` makes of the plan for so many lines.
-fn with_plan<T>(
-    lines: usize,
-    open: impl FnOnce(&Plan<'_>) -> Result<T, OpenError>,
-) -> Result<T, OpenError> {
-    open(&Plan {
-        address: &address(),
-        shape: Shape {
-            magic: MAGIC,
-            layout: LAYOUT,
-            kind: KIND,
-            capacity: LEAST as u64,
-            max_message: 0,
-            lock: 0,
-            flags: 0,
-            extra: 0,
-            trailer: lines as u64 * LINE as u64 * 8,
-        },
-        explicit: false,
-        exclusive: |_| false,
-        refuse: &|_| None,
-        prepare: &|_, _| Ok(()),
-        discard: Arc::new(|_| {}),
-    })
-}
+pub(super) struct Counters(Lines);
 
 impl Counters {
     /// So many new lines.
     pub(super) fn new(lines: usize) -> Result<Self, OpenError> {
-        let (segment, _) = with_plan(lines, Segment::pair)?;
-        Ok(Self { segment })
+        Lines::new(KIND, lines).map(Self)
     }
 
     /// Another hold on the same, for another thread.
     pub(super) fn another(&self) -> Result<Self, OpenError> {
-        let handoff = self.handoff();
-        Self::adopt(handoff.map_err(|error| OpenError::os(address(), error))?)
+        self.0.another().map(Self)
     }
 
     /// Takes the hold that the parent gave by this key.
     pub(super) fn inherited(key: &str) -> Result<Self, OpenError> {
-        Self::adopt(give::take(key)?)
-    }
-
-    fn adopt(handoff: Handoff) -> Result<Self, OpenError> {
-        let Ok([fd]) = <[_; 1]>::try_from(handoff.fds) else {
-            return Err(OpenError::new(handoff.address, OpenErrorKind::Handoff));
-        };
-        // How many lines there are, it tells itself.
-        let segment = with_plan(0, |plan| Segment::adopt(fd, |_| None, plan))?;
-        Ok(Self { segment })
-    }
-
-    fn handoff(&self) -> io::Result<Handoff> {
-        Ok(Handoff {
-            address: address(),
-            end: End::Sender,
-            fds: vec![self.segment.another(End::Sender)?],
-        })
+        Lines::adopt(KIND, 0, give::take(key)?).map(Self)
     }
 
     /// The line with this index, for the one who writes it.
@@ -165,20 +110,16 @@ impl Counters {
     }
 
     #[inline]
-    fn word(&self, line: usize, word: usize) -> Option<&AtomicU64> {
-        self.segment.trailer().get(line * LINE + word)
-    }
-
-    #[inline]
     fn load(&self, line: usize, word: usize) -> u64 {
         // ORDERING: Relaxed; a number for people, or read after the death of its writer.
-        self.word(line, word)
+        self.0
+            .word(line, word)
             .map_or(0, |word| word.load(Ordering::Relaxed))
     }
 
     #[inline]
     fn store(&self, line: usize, word: usize, number: u64) {
-        if let Some(word) = self.word(line, word) {
+        if let Some(word) = self.0.word(line, word) {
             // ORDERING: Relaxed; as in `load`.
             word.store(number, Ordering::Relaxed);
         }
@@ -228,7 +169,7 @@ impl Counters {
 
 impl Give for Counters {
     fn handoffs(&self) -> io::Result<Vec<(&'static str, Handoff)>> {
-        Ok(vec![("", self.handoff()?)])
+        Ok(vec![("", self.0.handoff()?)])
     }
 }
 

@@ -5,22 +5,18 @@
 //! * C1. A worker names a job before it takes it out of the channel, and names the next only after it has answered. So a dead worker's word is
 //!   the job it had in its hands, or one that it has answered, and the answer was sent before the word was read.
 
-use std::{io, sync::Arc};
+use std::io;
 
 use crate::{
-    Address, End, Handoff, OpenError, OpenErrorKind,
-    shm::{
-        layout::{LAYOUT, MAGIC, Shape},
-        plan::Plan,
-        segment::Segment,
-    },
+    Handoff, OpenError,
+    process::lines::{Kind, Lines},
     sync::{AtomicU64, Ordering},
 };
 
-/// The segment's kind.
-const KIND: u32 = 7;
-/// Words of a line: each worker has one.
-const LINE: usize = 16;
+const KIND: Kind = Kind {
+    number: 7,
+    word: "pool",
+};
 /// Words smaller than this are no jobs.
 pub(super) const LEAST_ID: u64 = 1 << 32;
 
@@ -59,68 +55,31 @@ impl Hands {
 
 /// The words of all workers.
 #[derive(Debug)]
-pub(super) struct Cells(Segment);
+pub(super) struct Cells(Lines);
 
-fn address() -> Address {
-    Address::of("pool", "".as_ref())
-}
-
-fn with_plan<T>(
-    workers: u64,
-    open: impl FnOnce(&Plan<'_>) -> Result<T, OpenError>,
-) -> Result<T, OpenError> {
-    let address = address();
-    open(&Plan {
-        address: &address,
-        shape: Shape {
-            magic: MAGIC,
-            layout: LAYOUT,
-            kind: KIND,
-            capacity: 1 << 10,
-            max_message: 0,
-            lock: 0,
-            flags: 0,
-            extra: 0,
-            trailer: workers * LINE as u64 * 8,
-        },
-        explicit: false,
-        exclusive: |_| false,
-        refuse: &|_| None,
-        prepare: &|_, _| Ok(()),
-        discard: Arc::new(|_| {}),
-    })
+/// As many as an index can tell.
+fn count(workers: u32) -> usize {
+    usize::try_from(workers).unwrap_or(usize::MAX)
 }
 
 impl Cells {
     /// For so many workers.
     pub(super) fn new(workers: u32) -> Result<Self, OpenError> {
-        // Its two ends are alike; one is enough.
-        let (segment, _) = with_plan(workers.into(), Segment::pair)?;
-        Ok(Self(segment))
+        Lines::new(KIND, count(workers)).map(Self)
     }
 
     /// A worker's, of what the parent gave.
     pub(super) fn adopt(handoff: Handoff, workers: u32) -> Result<Self, OpenError> {
-        let wrong = || OpenError::new(address(), OpenErrorKind::Handoff);
-        let Ok([fd]) = <[_; 1]>::try_from(handoff.fds) else {
-            return Err(wrong());
-        };
-        let adopt = |plan: &Plan<'_>| Segment::adopt(fd, |_| None, plan);
-        Ok(Self(with_plan(workers.into(), adopt)?))
+        Lines::adopt(KIND, count(workers), handoff).map(Self)
     }
 
     pub(super) fn handoff(&self) -> io::Result<Handoff> {
-        Ok(Handoff {
-            address: address(),
-            end: End::Sender,
-            fds: vec![self.0.another(End::Sender)?],
-        })
+        self.0.handoff()
     }
 
     #[inline]
     fn word(&self, worker: u32) -> Option<&AtomicU64> {
-        let at = usize::try_from(worker).ok()?.checked_mul(LINE)?;
-        self.0.trailer().get(at)
+        self.0.word(count(worker), 0)
     }
 
     /// Says what a worker has in its hands.
