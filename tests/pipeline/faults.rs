@@ -15,7 +15,7 @@ use nix::sys::signal::Signal;
 
 use crate::{
     entries::{Number, POISON},
-    flow::{MANY, two_stages},
+    flow::{MANY, in_order, two_stages},
     trial,
 };
 
@@ -87,11 +87,7 @@ fn assert_killed(error: PipelineError, stage: &str, worker: usize) {
 fn killed(link: Option<&str>, ordered: bool) {
     let pipeline = two_stages("pass", "double", [4, 2], link);
     let pipeline = pipeline.source("endless", &String::new());
-    let pipeline = if ordered {
-        pipeline.ordered()
-    } else {
-        pipeline
-    };
+    let pipeline = in_order(pipeline, ordered);
     let mut running = pipeline.start().expect("starts");
     let mut sink = running.sink::<Number>().expect("is here");
     for _ in 0..1000 {
@@ -108,11 +104,7 @@ fn killed(link: Option<&str>, ordered: bool) {
 fn killed_idle() {
     for ordered in [false, true] {
         let pipeline = two_stages("pass", "double", [3, 2], None);
-        let pipeline = if ordered {
-            pipeline.ordered()
-        } else {
-            pipeline
-        };
+        let pipeline = in_order(pipeline, ordered);
         let mut running = pipeline.start().expect("starts");
         let mut source = running.source::<Number>().expect("is here");
         let mut sink = running.sink::<Number>().expect("is here");
@@ -151,11 +143,7 @@ fn killed_anywhere() {
                 .stage("slow", 2)
                 .stage("pass", 1)
                 .sink("sum_is", &Plain(0_u64));
-            let pipeline = if ordered {
-                pipeline.ordered()
-            } else {
-                pipeline
-            };
+            let pipeline = in_order(pipeline, ordered);
             let mut running = pipeline.start().expect("starts");
             while running
                 .stats()
@@ -209,11 +197,7 @@ fn fails_at_an_item() {
     ] {
         for ordered in [false, true] {
             let pipeline = two_stages("pass", stage, [2, 3], None);
-            let pipeline = if ordered {
-                pipeline.ordered()
-            } else {
-                pipeline
-            };
+            let pipeline = in_order(pipeline, ordered);
             let items = (0..10_000).chain([POISON]).chain(0..10_000_u64).map(Plain);
             let error = pipeline.run(items, |_: Number| {}).expect_err("it fails");
             let failure = failure(error);
@@ -311,11 +295,7 @@ fn join_tells() {
 fn sink_dropped() {
     for ordered in [false, true] {
         let pipeline = two_stages("pass", "double", [3, 2], None);
-        let pipeline = if ordered {
-            pipeline.ordered()
-        } else {
-            pipeline
-        };
+        let pipeline = in_order(pipeline, ordered);
         let mut running = pipeline.start().expect("starts");
         let mut source = running.source::<Number>().expect("is here");
         let mut sink = running.sink::<Number>().expect("is here");

@@ -53,6 +53,15 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
+/// The same pipeline, whose results shall come in order, or not.
+pub(crate) fn in_order(pipeline: Pipeline, ordered: bool) -> Pipeline {
+    if ordered {
+        pipeline.ordered()
+    } else {
+        pipeline
+    }
+}
+
 /// Two stages, over the same kind of link everywhere.
 pub(crate) fn two_stages(
     first: &str,
@@ -248,11 +257,7 @@ fn join_discards() {
     for ordered in [false, true] {
         let pipeline = two_stages("repeat", "pass", [3, 2], None);
         let pipeline = pipeline.source("numbers", &Plain([0_u64, 200_000]));
-        let pipeline = if ordered {
-            pipeline.ordered()
-        } else {
-            pipeline
-        };
+        let pipeline = in_order(pipeline, ordered);
         let mut running = pipeline.start().expect("starts");
         assert_well(&mut running, &["numbers", "repeat", "pass"]);
         let sink = running.stats().stage("sink").map(|row| row.received);
@@ -293,11 +298,7 @@ fn no_allocation() {
     for ordered in [false, true] {
         for first in ["pass", "even"] {
             let pipeline = two_stages(first, "allocations", [2, 2], None);
-            let pipeline = if ordered {
-                pipeline.ordered()
-            } else {
-                pipeline
-            };
+            let pipeline = in_order(pipeline, ordered);
             let mut running = pipeline.start().expect("starts");
             let mut source = running.source::<Number>().expect("is here");
             let mut sink = running.sink::<Plain<[u64; 2]>>().expect("is here");

@@ -20,6 +20,7 @@ use nix::{
 
 use crate::{
     entries::Number,
+    flow::in_order,
     private::{self, Place, snapshot::Snapshot},
 };
 
@@ -108,11 +109,7 @@ fn pipeline(link: &str, ordered: bool) -> Pipeline {
         .link(&link(1))
         .stage("double", 2)
         .link(&link(2));
-    if ordered {
-        pipeline.ordered()
-    } else {
-        pipeline
-    }
+    in_order(pipeline, ordered)
 }
 
 fn end(ending: &str, link: &str, ordered: bool) {

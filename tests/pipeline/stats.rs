@@ -7,7 +7,7 @@ use libtest_mimic::Trial;
 
 use crate::{
     entries::{Number, SLOWLY},
-    flow::two_stages,
+    flow::{in_order, two_stages},
     trial,
 };
 
@@ -24,11 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 fn who_waits() {
     for ordered in [false, true] {
         let pipeline = two_stages("pass", "slow", [2, 1], Some("shm+mpmc:?capacity=4KiB"));
-        let pipeline = if ordered {
-            pipeline.ordered()
-        } else {
-            pipeline
-        };
+        let pipeline = in_order(pipeline, ordered);
         let mut count = 0;
         let stats = pipeline.run((0..1000_u64).map(Plain), |_: Number| count += 1);
         let stats = stats.expect("runs");
