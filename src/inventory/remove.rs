@@ -68,20 +68,22 @@ impl Object {
     fn remove_segment(&self) -> io::Result<bool> {
         let file = self.path.file_name().and_then(|name| name.to_str());
         let file = file.ok_or(io::ErrorKind::NotFound)?;
-        let address = self.address.as_ref();
-        let path = address.filter(|address| !address.is_anonymous());
-        let path = path.map(|address| Path::new(address.name()));
         let doubt = Cell::new(false);
         let removed = name::sweep_one(file, |file, shape| {
             let sound = shape.layout == LAYOUT && segment::is_named_so(file, shape);
             doubt.set(!sound);
             if sound {
-                segment::discard(shape, path);
+                segment::discard(shape);
             }
             sound
         })?;
         if doubt.get() {
             return Err(io::ErrorKind::InvalidData.into());
+        }
+        let address = self.address.as_ref().filter(|_| self.kind == Kind::Queue);
+        if let Some(address) = address.filter(|address| removed && !address.is_anonymous()) {
+            // Somebody may have made a queue there again. What is left is half-made, and goes the next time.
+            let _ = remove_path(Path::new(address.name()));
         }
         Ok(removed)
     }

@@ -184,14 +184,10 @@ fn ledger_address(name: &str) -> Option<Address> {
     Address::new(scheme, plain).ok()
 }
 
-/// Undoes what was made outside of a stale segment. `path` is that of a queue, if it is known.
-pub(super) fn discard(shape: &Shape, path: Option<&Path>) {
-    if shape.kind != QUEUE {
-        return;
-    }
-    match path {
-        Some(path) => queue_place::discard(shape, path, id_of(key_of(shape))),
-        None => queue_place::remove_queue(shape),
+/// Undoes what was made outside of a stale segment, but for the path of a queue.
+pub(super) fn discard(shape: &Shape) {
+    if shape.kind == QUEUE {
+        queue_place::remove_queue(shape);
     }
 }
 
