@@ -38,7 +38,7 @@ fn are_never_removed() {
 }
 
 fn users_are_counted() {
-    let ring = laneway::channel("shm+mpmc:laneway-objects-many").expect("good");
+    let ring = laneway::channel("shm+mpmc:laneway-objects-many?capacity=64KiB").expect("good");
     let senders: Vec<_> = (0..3).map(|_| ring.sender().expect("opens")).collect();
     let receiver = ring.receiver().expect("opens");
     let other = Holder::start("hold", "shm+mpmc:laneway-objects-many");

@@ -76,7 +76,14 @@ fn warm() {
 /// Opens, says so, and stays until it is killed.
 #[expect(clippy::print_stdout, reason = "the answer to the parent")]
 fn hold(address: &str, open: fn(BoxChannel) -> Box<dyn std::any::Any>) {
-    let ends = open(laneway::channel(address).expect("a good address"));
+    // The place for all of them is small.
+    let size = if address.starts_with("shm") {
+        "?capacity=64KiB"
+    } else {
+        ""
+    };
+    let channel = laneway::channel(&format!("{address}{size}"));
+    let ends = open(channel.expect("a good address"));
     println!("up");
     std::io::stdout().flush().expect("the parent reads");
     pause();
