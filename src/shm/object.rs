@@ -107,7 +107,7 @@ pub(crate) fn read_shape(file: &File, plan: &Plan<'_>) -> Result<Shape, OpenErro
 /// Whether a segment of this shape and length holds what its constants say.
 pub(crate) fn is_sound(shape: &Shape, len: u64) -> bool {
     let sound = shape.capacity.is_power_of_two() && shape.capacity >= LEAST as u64;
-    let fits = shape.capacity <= len && total(shape) == len && shape.trailer % 8 == 0;
+    let fits = shape.capacity <= len && total(shape) == len && shape.trailer.is_multiple_of(8);
     sound && fits && shape.max_message <= shape.capacity
 }
 
