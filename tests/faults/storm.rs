@@ -1,5 +1,9 @@
 //! Signals at ten thousand a second: no call returns early, and nothing is lost.
 #![expect(unsafe_code, reason = "a signal handler is installed")]
+#![expect(
+    clippy::disallowed_types,
+    reason = "counts signals, which no model has"
+)]
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
