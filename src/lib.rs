@@ -28,6 +28,7 @@ mod shm;
 #[allow(unsafe_code, reason = "touches the bytes of a ring")]
 mod ring;
 
+pub mod inventory;
 pub mod process;
 pub mod transport;
 pub mod typed;

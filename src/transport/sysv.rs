@@ -191,14 +191,7 @@ impl Sysv {
     /// Removes the queue of a segment, and its path if we made it.
     fn discard(&self) -> Discard {
         let (path, id) = (PathBuf::from(&self.path), self.id);
-        Arc::new(move |shape| {
-            // What is gone already needs no removing.
-            if shape.flags & FOREIGN == 0 {
-                let _ = queue_of(shape).remove();
-            }
-            let meant = (key_of(shape), shape.flags & WHO);
-            remove_if_ours(&path, |file| queue_place::key(file, id) == meant);
-        })
+        Arc::new(move |shape| queue_place::discard(shape, &path, id))
     }
 
     /// Opens with what `open` makes of the plan.

@@ -68,6 +68,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "wait", "watch", "ring", "robust", "shm", "clock",
         ],
     ),
+    ("inventory", &["presence", "shm", "transport"]),
     (
         "conformance",
         // Of `shm` only the layout's fields, to hold against docs/layout.md.
