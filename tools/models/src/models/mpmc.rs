@@ -23,7 +23,8 @@ pub(super) const MODELS: &[Model] = &[
         FILE,
         3,
         handed_on,
-    ),
+    )
+    .long(),
     Model::exhaustive("mpmc, two senders", FILE, two_senders),
     Model::exhaustive("mpmc, two receivers", FILE, two_receivers),
     Model::exhaustive("mpmc, two see to a dead sender", FILE, dead_sender),
