@@ -338,6 +338,9 @@ impl<'a> Ring<'a> {
                     return Err(Stuck::NotNow);
                 }
                 Phase::READY => {
+                    if !self.fits(place, state) {
+                        return Err(Stuck::Corrupt);
+                    }
                     let taken = state.in_phase(Phase::TAKEN, me);
                     if self.change(place, state, taken)? {
                         Self::pass(self.head, place, place.wrapping_add(state.slots()));
@@ -358,6 +361,13 @@ impl<'a> Ring<'a> {
             }
         }
         Err(Stuck::NotNow)
+    }
+
+    /// Whether a record ends before the ring does, as all do.
+    #[inline]
+    fn fits(&self, place: u64, state: State) -> bool {
+        let (_, left) = self.data.place(place.wrapping_mul(SLOT as u64));
+        state.len() <= left
     }
 
     /// Where a taken message lies.
@@ -395,6 +405,9 @@ impl<'a> Ring<'a> {
             match state.phase() {
                 Phase::CLAIMED if is_dead(state.owner()) => self.skip(place, state, me)?,
                 Phase::TAKEN if is_dead(state.owner()) => {
+                    if !self.fits(place, state) {
+                        return Err(Stuck::Corrupt);
+                    }
                     let taken = state.in_phase(Phase::TAKEN, me);
                     if self.change(place, state, taken)? {
                         return Ok(Some(Taken {
@@ -626,6 +639,24 @@ mod tests {
             }
             let _ = ring.recover(2, |_| true);
             let _ = ring.disown(2);
+        }
+    }
+
+    #[test]
+    fn a_record_that_would_end_behind_the_ring_is_corrupt_and_no_message() {
+        for phase in [Phase::READY, Phase::TAKEN] {
+            let mut memory = Memory::new(8);
+            let ring = memory.ring();
+            ring.push(1, b"before").expect("room");
+            pop(ring, 2).expect("ready");
+            // From the second slot there are seven.
+            let long = State::new(0, phase, NOBODY, 7 * SLOT + 1);
+            ring.states[1].store(long.0, Ordering::Relaxed);
+            let found = match phase {
+                Phase::READY => ring.take(2, &mut Pace::default()).map(Some),
+                _ => ring.recover(2, |owner| owner == NOBODY),
+            };
+            assert_eq!(found, Err(Stuck::Corrupt), "{phase:?}");
         }
     }
 

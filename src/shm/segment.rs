@@ -220,6 +220,9 @@ impl Segment {
         if shape.kind != plan.shape.kind {
             return Err(plan.error(OpenErrorKind::Handoff));
         }
+        if let Some(kind) = (plan.refuse)(&shape) {
+            return Err(plan.error(kind));
+        }
         let mapping = map(&file, &shape, plan)?;
         let segment = Self::with(file.into(), mapping, shape, name(&shape).as_deref(), plan)?;
         if !membarrier::register() {

@@ -178,7 +178,11 @@ impl RingOptions {
             },
             explicit: self.capacity.is_some() || self.max_message.is_some(),
             exclusive: kind.exclusive,
-            refuse: &|_| None,
+            // So there is a state word for each slot.
+            refuse: &|found| {
+                let sound = found.trailer == (kind.trailer)(found.capacity);
+                (!sound).then_some(OpenErrorKind::Corrupt)
+            },
             prepare: &prepare,
             discard: Arc::new(|_| {}),
         })
