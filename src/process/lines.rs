@@ -51,6 +51,7 @@ impl Kind {
             },
             explicit: false,
             exclusive: |_| false,
+            is_sound: &|_| true,
             refuse: &|_| None,
             prepare: &|_, _| Ok(()),
             discard: Arc::new(|_| {}),

@@ -98,6 +98,7 @@ fn with_plan<T>(
         },
         explicit: false,
         exclusive: |_| false,
+        is_sound: &|_| true,
         refuse: &|_| None,
         prepare: &prepare,
         discard: Arc::new(|_| {}),

@@ -184,6 +184,9 @@ impl Segment {
         }
         agree("kind", plan.shape.kind.into(), shape.kind.into(), plan)?;
         agree("lock", plan.shape.lock.into(), shape.lock.into(), plan)?;
+        if !(plan.is_sound)(&shape) {
+            return Err(plan.error(OpenErrorKind::Corrupt));
+        }
         if let Some(kind) = (plan.refuse)(&shape) {
             return Err(plan.error(kind));
         }
@@ -220,8 +223,8 @@ impl Segment {
         if shape.kind != plan.shape.kind {
             return Err(plan.error(OpenErrorKind::Handoff));
         }
-        if let Some(kind) = (plan.refuse)(&shape) {
-            return Err(plan.error(kind));
+        if !(plan.is_sound)(&shape) {
+            return Err(plan.error(OpenErrorKind::Corrupt));
         }
         let mapping = map(&file, &shape, plan)?;
         let segment = Self::with(file.into(), mapping, shape, name(&shape).as_deref(), plan)?;

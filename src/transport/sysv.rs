@@ -227,6 +227,7 @@ impl Sysv {
             },
             explicit: false,
             exclusive: |_| false,
+            is_sound: &|_| true,
             refuse: &|found| self.refuse(found, flags),
             prepare: &|shape, _| prepare(shape),
             discard: self.discard(),

@@ -85,6 +85,7 @@ fn with_plan<T>(
         },
         explicit: false,
         exclusive: |_| false,
+        is_sound: &|_| true,
         refuse: &|_| None,
         prepare: &|_, _| Ok(()),
         discard: Arc::new(|_| {}),

@@ -179,10 +179,8 @@ impl RingOptions {
             explicit: self.capacity.is_some() || self.max_message.is_some(),
             exclusive: kind.exclusive,
             // So there is a state word for each slot.
-            refuse: &|found| {
-                let sound = found.trailer == (kind.trailer)(found.capacity);
-                (!sound).then_some(OpenErrorKind::Corrupt)
-            },
+            is_sound: &|found| found.trailer == (kind.trailer)(found.capacity),
+            refuse: &|_| None,
             prepare: &prepare,
             discard: Arc::new(|_| {}),
         })
