@@ -9,6 +9,8 @@ mod clocks;
 mod copied;
 #[path = "faults/limits.rs"]
 mod limits;
+#[path = "faults/overwritten.rs"]
+mod overwritten;
 #[path = "faults/peer.rs"]
 mod peer;
 mod private;
@@ -32,6 +34,7 @@ fn main() {
         clocks::CASES,
         copied::CASES,
         limits::CASES,
+        overwritten::CASES,
         shrunk::CASES,
         stopped::CASES,
         storm::CASES,

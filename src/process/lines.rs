@@ -53,6 +53,7 @@ impl Kind {
             exclusive: |_| false,
             is_sound: &|_| true,
             refuse: &|_| None,
+            guarded: false,
             prepare: &|_, _| Ok(()),
             discard: Arc::new(|_| {}),
         })

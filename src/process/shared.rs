@@ -100,6 +100,7 @@ fn with_plan<T>(
         exclusive: |_| false,
         is_sound: &|_| true,
         refuse: &|_| None,
+        guarded: false,
         prepare: &prepare,
         discard: Arc::new(|_| {}),
     })

@@ -53,6 +53,14 @@ pub(crate) struct Taken {
     state: State,
 }
 
+impl Taken {
+    /// How long the message is.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.state.len()
+    }
+}
+
 /// Makes way for whoever was faster, longer each time: who gets a run of places in a row moves its cache lines once.
 #[derive(Debug, Default)]
 struct Backoff(u32);
@@ -379,6 +387,13 @@ impl<'a> Ring<'a> {
             Ok(place) => unsafe { std::slice::from_raw_parts(place.as_ptr(), taken.state.len()) },
             Err(OutOfBounds) => &[],
         }
+    }
+
+    /// Copies a taken message, which is as long as `buf`.
+    #[inline]
+    pub(crate) fn copy(&self, taken: &Taken, buf: &mut [u8]) {
+        // The length was checked when it was taken.
+        let _ = self.data.read(taken.place.wrapping_mul(SLOT as u64), buf);
     }
 
     /// Finishes a taken message.

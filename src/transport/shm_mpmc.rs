@@ -11,6 +11,7 @@ use crate::{
     },
     shm::segment::Segment,
     transport::family::{
+        copied::Copied,
         member::{Member, Seat, endpoint_by_member},
         number,
         ring_options::{self, RingKind, RingOptions, ring_builder, ring_channel},
@@ -77,8 +78,9 @@ impl Transport for ShmMpmc {
         ring_options::CAPACITY,
         ring_options::MAX_MESSAGE,
         ring_options::WAIT,
+        ring_options::PEER,
     ];
-    const VARIANTS: &'static [&'static str] = &["", "wait=park"];
+    const VARIANTS: &'static [&'static str] = &["", "wait=park", "peer=untrusted"];
 
     fn example_name(unique: &str) -> Option<String> {
         Some(unique.to_owned())
@@ -98,7 +100,7 @@ impl Channel for ShmMpmc {
             receivers: Fan::Many,
             anonymous: true,
             named: true,
-            zero_copy_recv: true,
+            zero_copy_recv: self.options.peer.is_trusted(),
             redelivers: true,
             ..Capabilities::LEAST
         }
@@ -263,6 +265,8 @@ pub struct MpmcReceiver {
     me: u16,
     taken: Option<Taken>,
     pace: Pace,
+    /// For what is peeked, if the peers are not trusted.
+    copied: Option<Copied>,
 }
 
 impl MpmcReceiver {
@@ -277,6 +281,7 @@ impl MpmcReceiver {
             ),
             taken: None,
             pace: Pace::default(),
+            copied: Copied::from(channel.options.peer),
         })
     }
 
@@ -307,8 +312,27 @@ impl MpmcReceiver {
         found.unwrap_or(Err(RecvError::Empty))
     }
 
+    /// The message that was taken.
+    #[inline]
+    fn show(&mut self, taken: &Taken) -> &[u8] {
+        let ring = ring(self.member.segment());
+        match &mut self.copied {
+            None => ring.message(taken),
+            Some(copied) => copied.fetch(taken.len(), |room| ring.copy(taken, room)),
+        }
+    }
+
+    /// Forgets the copy of what was taken, if there is one.
+    #[inline]
+    fn forget(&mut self) {
+        if let Some(copied) = &mut self.copied {
+            copied.finish();
+        }
+    }
+
     #[inline]
     fn finish(&mut self) {
+        self.forget();
         if let Some(taken) = self.taken.take() {
             ring(self.member.segment()).finish(taken);
             self.notify();
@@ -362,11 +386,14 @@ impl Receiver for MpmcReceiver {
     #[inline]
     fn peek(&mut self, deadline: Deadline) -> Result<&[u8], RecvError> {
         let taken = self.find(deadline)?;
-        Ok(ring(self.member.segment()).message(&taken))
+        Ok(self.show(&taken))
     }
 
     #[inline]
     fn peeked(&self) -> &[u8] {
+        if let Some(copied) = &self.copied {
+            return copied.bytes();
+        }
         match &self.taken {
             Some(taken) => ring(self.member.segment()).message(taken),
             None => &[],
@@ -381,16 +408,16 @@ impl Receiver for MpmcReceiver {
     #[inline]
     fn recv_by(&mut self, buf: &mut [u8], deadline: Deadline) -> Result<usize, RecvError> {
         let taken = self.find(deadline)?;
-        let ring = ring(self.member.segment());
-        let message = ring.message(&taken);
-        let needed = message.len();
+        let needed = taken.len();
         let Some(room) = buf.get_mut(..needed) else {
             return Err(RecvError::TooSmall { needed });
         };
-        room.copy_from_slice(message);
-        self.taken = None;
-        ring.finish(taken);
-        self.notify();
+        match &self.copied {
+            None => ring(self.member.segment()).copy(&taken, room),
+            // If it was peeked, it is what was seen then.
+            Some(_) => room.copy_from_slice(self.show(&taken)),
+        }
+        self.finish();
         Ok(needed)
     }
 
@@ -408,9 +435,10 @@ impl Receiver for MpmcReceiver {
         let mut taken = self.find(deadline)?;
         let mut drained = 0;
         loop {
-            let ring = ring(self.member.segment());
-            each(ring.message(&taken));
+            each(self.show(&taken));
+            self.forget();
             self.taken = None;
+            let ring = ring(self.member.segment());
             ring.finish(taken);
             drained += 1;
             if drained % BATCH == 0 {

@@ -229,6 +229,7 @@ impl Sysv {
             exclusive: |_| false,
             is_sound: &|_| true,
             refuse: &|found| self.refuse(found, flags),
+            guarded: false,
             prepare: &|shape, _| prepare(shape),
             discard: self.discard(),
         })

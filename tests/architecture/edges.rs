@@ -12,6 +12,7 @@ const VOCABULARY: &[&str] = &[
     "error",
     "handoff",
     "lock",
+    "peer",
 ];
 /// The traits and their guards.
 const TRAITS: &[&str] = &["channel", "endpoint", "guard", "ext"];
@@ -24,6 +25,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("handoff", &[]),
     ("lock", &[]),
+    ("peer", &[]),
     ("sync", &[]),
     ("channel", TRAITS),
     ("endpoint", TRAITS),
@@ -230,8 +232,9 @@ fn check(root: &Root, source: &Source) -> Vec<String> {
         // Within transport only the bodies that several share may be named, and they name no transport.
         let second = module.get(1).filter(|_| from == "transport");
         let named = path.get(1).filter(|_| to == "transport");
-        if let (Some(_), Some(named)) = (second, named)
+        if let (Some(second), Some(named)) = (second, named)
             && named != "family"
+            && named != second
         {
             wrong.push(format!(
                 "{}: a transport must not import a transport (crate::{told})",

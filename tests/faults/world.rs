@@ -1,6 +1,6 @@
 //! A process of its own for each case and transport.
 
-use std::{env, os::fd::AsFd, process, time::Duration};
+use std::{env, fs, os::fd::AsFd, process, time::Duration};
 
 use laneway::{Address, BoxChannel, Capabilities, Channel, Deadline, Receiver, Registry};
 use nix::{
@@ -11,6 +11,7 @@ use nix::{
 use crate::{
     peer,
     private::{self, Place, snapshot::Snapshot},
+    shrunk,
 };
 
 /// Tells a child what to do.
@@ -73,6 +74,7 @@ pub(crate) fn serve(cases: &[Case]) {
             (case.expect("a case").run)(&channel);
             before.assert_same("at the end of the case");
         }
+        ["peer", "fault", address] => shrunk::fault(address),
         ["peer", role] => peer::play(role),
         _ => process::exit(2),
     }
@@ -83,8 +85,19 @@ pub(crate) fn serve(cases: &[Case]) {
 fn warm() {
     let channel = laneway::channel("shm+lock:?capacity=64KiB").expect("good");
     let (_tx, mut rx) = channel.pair().expect("opens");
-    let nothing = rx.peek(Deadline::after(Duration::from_millis(100)));
-    assert!(nothing.is_err(), "nothing was sent");
+    let watches = || {
+        let all = fs::read_dir("/proc/self/fd").expect("proc");
+        let targets = all.flatten().map(|entry| fs::read_link(entry.path()));
+        targets
+            .flatten()
+            .filter(|target| target.as_os_str() == "anon_inode:inotify")
+            .count()
+    };
+    // Who sleeps for a while has deaths watched for, by a thread that has a descriptor of its own.
+    while watches() < 2 {
+        let nothing = rx.peek(Deadline::after(Duration::from_millis(50)));
+        assert!(nothing.is_err(), "nothing was sent");
+    }
 }
 
 /// The channel of a driver in one spelling: without a name if there is such, else with one that nobody else has.
@@ -100,7 +113,7 @@ pub(crate) fn named(channel: &BoxChannel, word: &str) -> Option<BoxChannel> {
     if !channel.capabilities().named {
         return None;
     }
-    let variants = ["mode", "lock", "wait"].map(|key| {
+    let variants = ["mode", "lock", "wait", "peer"].map(|key| {
         let value = address.value(key)?;
         Some(format!("{key}={value}"))
     });

@@ -87,6 +87,7 @@ fn with_plan<T>(
         exclusive: |_| false,
         is_sound: &|_| true,
         refuse: &|_| None,
+        guarded: false,
         prepare: &|_, _| Ok(()),
         discard: Arc::new(|_| {}),
     })
