@@ -322,17 +322,43 @@ impl MpmcReceiver {
         }
     }
 
-    /// Forgets the copy of what was taken, if there is one.
-    #[inline]
-    fn forget(&mut self) {
-        if let Some(copied) = &mut self.copied {
-            copied.finish();
+    /// Receives what was taken.
+    #[cold]
+    fn recv_copy(&mut self, taken: &Taken, buf: &mut [u8]) -> Result<usize, RecvError> {
+        let needed = taken.len();
+        let Some(room) = buf.get_mut(..needed) else {
+            return Err(RecvError::TooSmall { needed });
+        };
+        // If it was peeked, it is what was seen then.
+        room.copy_from_slice(self.show(taken));
+        self.finish();
+        Ok(needed)
+    }
+
+    /// Gives what is there to `each`, `max` messages at most and the one that was found first, and tells how many that was.
+    #[cold]
+    fn drain_copies(&mut self, max: usize, first: Taken, each: &mut dyn FnMut(&[u8])) -> usize {
+        let mut next = Ok(first);
+        for drained in 0..max {
+            let Ok(taken) = next else {
+                return drained;
+            };
+            // Ours, should `each` unwind.
+            self.taken = Some(taken);
+            each(self.show(&taken));
+            self.finish();
+            if drained + 1 < max {
+                next = ring(self.member.segment()).take(self.me, &mut self.pace);
+            }
         }
+        max
     }
 
     #[inline]
     fn finish(&mut self) {
-        self.forget();
+        if let Some(copied) = &mut self.copied {
+            copied.finish();
+        }
         if let Some(taken) = self.taken.take() {
             ring(self.member.segment()).finish(taken);
             self.notify();
@@ -408,16 +434,19 @@ impl Receiver for MpmcReceiver {
     #[inline]
     fn recv_by(&mut self, buf: &mut [u8], deadline: Deadline) -> Result<usize, RecvError> {
         let taken = self.find(deadline)?;
-        let needed = taken.len();
+        if self.copied.is_some() {
+            return self.recv_copy(&taken, buf);
+        }
+        let ring = ring(self.member.segment());
+        let message = ring.message(&taken);
+        let needed = message.len();
         let Some(room) = buf.get_mut(..needed) else {
             return Err(RecvError::TooSmall { needed });
         };
-        match &self.copied {
-            None => ring(self.member.segment()).copy(&taken, room),
-            // If it was peeked, it is what was seen then.
-            Some(_) => room.copy_from_slice(self.show(&taken)),
-        }
-        self.finish();
+        room.copy_from_slice(message);
+        self.taken = None;
+        ring.finish(taken);
+        self.notify();
         Ok(needed)
     }
 
@@ -433,12 +462,14 @@ impl Receiver for MpmcReceiver {
             return Ok(0);
         }
         let mut taken = self.find(deadline)?;
+        if self.copied.is_some() {
+            return Ok(self.drain_copies(max, taken, each));
+        }
         let mut drained = 0;
         loop {
-            each(self.show(&taken));
-            self.forget();
-            self.taken = None;
             let ring = ring(self.member.segment());
+            each(ring.message(&taken));
+            self.taken = None;
             ring.finish(taken);
             drained += 1;
             if drained % BATCH == 0 {

@@ -16,6 +16,7 @@ impl Copied {
     }
 
     /// The message of `len` bytes, which `copy` fetches unless that was done before.
+    #[cold]
     pub(crate) fn fetch(&mut self, len: usize, copy: impl FnOnce(&mut [u8])) -> &[u8] {
         if self.len.is_none() {
             if self.bytes.len() < len {

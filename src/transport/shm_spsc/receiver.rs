@@ -99,6 +99,20 @@ impl SpscReceiver {
         Ok(needed)
     }
 
+    /// Gives what is there to `each`, `max` messages at most, of which one was found, and tells how many that was.
+    #[cold]
+    fn drain_copies(&mut self, max: usize, each: &mut dyn FnMut(&[u8])) -> usize {
+        let mut drained = 0;
+        while drained < max
+            && let Ok(len) = self.consumer.peek(ring(self.member.segment()))
+        {
+            each(self.show(len));
+            self.consume();
+            drained += 1;
+        }
+        drained
+    }
+
     /// Gives back the room of what was stepped over, and wakes the sender.
     #[inline]
     fn finish(&self) {
@@ -182,27 +196,23 @@ impl Receiver for SpscReceiver {
         if max == 0 {
             return Ok(0);
         }
-        let mut len = self.find(deadline)?;
+        self.find(deadline)?;
+        if self.copied.is_some() {
+            return Ok(self.drain_copies(max, each));
+        }
         let mut drained = 0;
         loop {
-            each(self.show(len));
-            if let Some(copied) = &mut self.copied {
-                copied.finish();
-            }
+            let ring = ring(self.member.segment());
+            each(self.consumer.peeked(ring));
             self.consumer.step();
             drained += 1;
             if drained % BATCH == 0 {
                 self.finish();
             }
-            if drained == max {
-                break;
-            }
-            match self.consumer.peek(ring(self.member.segment())) {
-                Ok(next) => len = next,
-                Err(_) => break,
+            if drained == max || self.consumer.peek(ring).is_err() {
+                self.finish();
+                return Ok(drained);
             }
         }
-        self.finish();
-        Ok(drained)
     }
 }
