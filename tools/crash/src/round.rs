@@ -1,0 +1,505 @@
+//! One channel's life: members come, are killed and replaced, and at last everything is counted.
+
+use std::{
+    io, thread,
+    time::{Duration, Instant},
+};
+
+use laneway::{
+    BoxChannel, BoxReceiver, BoxSender, Channel, Deadline, End, Receiver, Sender,
+    process::{Child, Process},
+};
+
+use crate::{
+    case::{Case, Taken},
+    chance::Chance,
+    ledger::{DRAIN, Ledger, STOP, Stage},
+    member::{KEY, Part, Taking, wait_until},
+    message::LEAST,
+    tally::{Past, Tally, tally},
+};
+
+/// The longest time that a member lives before it is killed at random.
+const LIFE: Duration = Duration::from_micros(1500);
+
+/// How a round ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// Senders stop, receivers drain.
+    Stop,
+    /// Senders are killed, receivers drain.
+    KillSenders,
+    /// Receivers are killed, senders are told.
+    KillReceivers,
+    /// All are killed.
+    Massacre,
+}
+
+/// What one round did.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) senders: u64,
+    pub(crate) receivers: u64,
+    pub(crate) tally: Tally,
+    /// Streams that a death cut.
+    pub(crate) torn: u64,
+    /// The longest time from a death to the next message received.
+    pub(crate) stall: Duration,
+    pub(crate) wrong: Vec<String>,
+}
+
+/// A member that runs.
+struct Running {
+    child: Child,
+    part: Part,
+    end: End,
+}
+
+/// The round while it goes on.
+pub(crate) struct Round<'a> {
+    case: &'a Case,
+    ledger: &'a Ledger,
+    chance: Chance,
+    watchdog: Duration,
+    channel: BoxChannel,
+    /// What members' ends are made from, if the channel has no name.
+    ends: Option<(BoxSender, BoxReceiver)>,
+    longest: usize,
+    alike: bool,
+    running: Vec<Running>,
+    past: Vec<Past>,
+    next: u32,
+    outcome: Outcome,
+}
+
+/// Something that is not as it must be.
+type Wrong = String;
+
+fn told(error: impl std::fmt::Display) -> Wrong {
+    error.to_string()
+}
+
+impl<'a> Round<'a> {
+    /// Opens a channel as chance has it.
+    pub(crate) fn new(
+        case: &'a Case,
+        ledger: &'a Ledger,
+        seed: u64,
+        watchdog: Duration,
+    ) -> Result<Self, Wrong> {
+        let mut chance = Chance::new(seed);
+        let mut keys = Vec::new();
+        let capacity = chance.of(&[4 << 10, 8 << 10, 64 << 10]).unwrap_or(8 << 10);
+        if case.takes("capacity") {
+            let capacity = if case.scheme() == "sysv" {
+                capacity.min(16 << 10)
+            } else {
+                capacity
+            };
+            keys.push(("capacity", capacity.to_string()));
+        }
+        if case.waits() {
+            keys.push((
+                "wait",
+                chance
+                    .of(&["adaptive", "park", "yield"])
+                    .unwrap_or("park")
+                    .to_owned(),
+            ));
+        }
+        let word = format!("laneway-crash.{}.{seed:x}", std::process::id());
+        let channel = case.channel(&case.unique_name(&word), &keys);
+        ledger.clear().map_err(told)?;
+        let ends = match case.named {
+            true => None,
+            false => Some(channel.pair().map_err(told)?),
+        };
+        let most = if case.is_packet() || case.may_be_torn() {
+            1000
+        } else {
+            capacity / 8
+        };
+        let longest = LEAST + chance.index(chance.clone().index(most - LEAST) + 1);
+        Ok(Self {
+            case,
+            ledger,
+            alike: chance.one_in(3),
+            chance,
+            watchdog,
+            channel,
+            ends,
+            longest,
+            running: Vec::new(),
+            past: Vec::new(),
+            next: 1,
+            outcome: Outcome::default(),
+        })
+    }
+
+    /// Kills so many, then ends.
+    pub(crate) fn run(mut self, kills: u64) -> Outcome {
+        let result = self.members().and_then(|()| self.kill_some(kills));
+        let result = result.and_then(|torn| match torn {
+            true => self.massacre().map(|()| false),
+            false => self.end(),
+        });
+        if let Err(wrong) = &result {
+            self.outcome.wrong.push(wrong.clone());
+            // Whatever state they are in.
+            let _ = self.massacre();
+        }
+        self.ends = None;
+        let drained = result == Ok(true);
+        match self.count(drained) {
+            Ok(()) => {}
+            Err(wrong) => self.outcome.wrong.push(wrong),
+        }
+        if let Err(wrong) = self.open_again() {
+            self.outcome.wrong.push(wrong);
+        }
+        self.outcome
+    }
+
+    /// The first members.
+    fn members(&mut self) -> Result<(), Wrong> {
+        let shared = self.case.is_shared();
+        for end in [End::Sender, End::Receiver] {
+            let count = if shared { 1 + self.chance.below(4) } else { 1 };
+            for _ in 0..count {
+                self.start(end)?;
+            }
+        }
+        self.await_open().map(drop)
+    }
+
+    fn start(&mut self, end: End) -> Result<(), Wrong> {
+        let id = self.next;
+        self.next += 1;
+        let max = 1 + self.chance.index(16);
+        let taking = [
+            Taking::Peek,
+            Taking::Receive,
+            Taking::Drain(max),
+            Taking::DrainFirst(max),
+        ];
+        let part = Part {
+            id,
+            page: self.ledger.page(id),
+            seed: self.chance.next(),
+            address: self.case.named.then(|| self.channel.address()),
+            longest: self.longest,
+            alike: self.alike,
+            taking: self.chance.of(&taking).unwrap_or(Taking::Peek),
+            // Only a death cuts.
+            may_be_torn: self.case.may_be_torn() && !self.past.is_empty(),
+        };
+        let copy = part.clone();
+        let process = Process::fork(move || match end {
+            End::Sender => copy.send(),
+            End::Receiver => copy.receive(),
+        });
+        let process = match (&self.ends, end) {
+            (None, _) => process,
+            (Some((tx, _)), End::Sender) => process.give(KEY, tx).map_err(told)?,
+            (Some((_, rx)), End::Receiver) => process.give(KEY, rx).map_err(told)?,
+        };
+        let child = process.end_with_parent().start().map_err(told)?;
+        self.running.push(Running { child, part, end });
+        Ok(())
+    }
+
+    /// Waits until all who run have their ends; `true` if a stream turned out to be cut.
+    fn await_open(&mut self) -> Result<bool, Wrong> {
+        let running = &self.running;
+        let mut torn = false;
+        let open = wait_until(self.watchdog, || {
+            let mut all = true;
+            for member in running {
+                match member.part.page.stage()? {
+                    Stage::Opening => all = false,
+                    Stage::Torn => torn = true,
+                    Stage::Wrong => return Err(io::Error::other(member.said())),
+                    Stage::Open | Stage::Done => {}
+                }
+                if member.child.exit_status().is_some() && !torn {
+                    return Err(io::Error::other(member.said()));
+                }
+            }
+            Ok(all || torn)
+        });
+        match open {
+            Ok(true) => Ok(torn),
+            Ok(false) => Err(format!("hang: nobody opens; {}", self.describe())),
+            Err(error) => Err(told(error)),
+        }
+    }
+
+    /// Kills, replaces and looks whether messages go on; `true` if a stream was cut.
+    fn kill_some(&mut self, kills: u64) -> Result<bool, Wrong> {
+        let mut victim = None;
+        for _ in 0..kills {
+            thread::sleep(self.chance.time(LIFE));
+            let end = if self.chance.one_in(2) {
+                End::Sender
+            } else {
+                End::Receiver
+            };
+            let place = victim.take().unwrap_or_else(|| self.choose(end));
+            let counts = self.counts()?;
+            let start = Instant::now();
+            let end = self.kill(place)?;
+            self.start(end)?;
+            if self.chance.one_in(5) {
+                // At once again, while it opens. The other side stays, so nothing is gone with both.
+                thread::sleep(self.chance.time(LIFE / 4));
+                victim = Some(self.running.len() - 1);
+                continue;
+            }
+            if self.await_open()? || self.await_progress(&counts)? {
+                self.outcome.torn += 1;
+                return Ok(true);
+            }
+            self.outcome.stall = self.outcome.stall.max(start.elapsed());
+        }
+        self.await_open()
+    }
+
+    /// One of those at this end.
+    fn choose(&mut self, end: End) -> usize {
+        let all: Vec<usize> = (0..self.running.len())
+            .filter(|&place| {
+                self.running
+                    .get(place)
+                    .is_some_and(|member| member.end == end)
+            })
+            .collect();
+        self.chance.of(&all).unwrap_or(0)
+    }
+
+    /// Kills one, and tells which end it had.
+    fn kill(&mut self, place: usize) -> Result<End, Wrong> {
+        let member = self.running.swap_remove(place);
+        member.child.kill().map_err(told)?;
+        member.child.join().map_err(told)?;
+        match member.end {
+            End::Sender => self.outcome.senders += 1,
+            End::Receiver => self.outcome.receivers += 1,
+        }
+        let end = member.end;
+        self.retire(member, true)?;
+        Ok(end)
+    }
+
+    /// Puts one that has ended away; what it met may not have been.
+    fn retire(&mut self, member: Running, killed: bool) -> Result<(), Wrong> {
+        let stage = member.part.page.stage().map_err(told)?;
+        let said = (stage == Stage::Wrong).then(|| member.said());
+        self.past.push(Past {
+            id: member.part.id,
+            page: member.part.page,
+            taking: (member.end == End::Receiver).then_some(member.part.taking),
+            killed,
+        });
+        said.map_or(Ok(()), Err)
+    }
+
+    /// How many messages each receiver has received.
+    fn counts(&self) -> Result<Vec<(u32, u64)>, Wrong> {
+        let receivers = self
+            .running
+            .iter()
+            .filter(|member| member.end == End::Receiver);
+        receivers
+            .map(|member| Ok((member.part.id, member.part.page.count()?)))
+            .collect::<io::Result<_>>()
+            .map_err(told)
+    }
+
+    /// Waits until somebody receives one more; `true` if a stream turned out to be cut.
+    fn await_progress(&mut self, before: &[(u32, u64)]) -> Result<bool, Wrong> {
+        let running = &self.running;
+        let mut torn = false;
+        let went_on = wait_until(self.watchdog, || {
+            for member in running {
+                match member.part.page.stage()? {
+                    Stage::Wrong | Stage::Done => return Err(io::Error::other(member.said())),
+                    Stage::Torn => {
+                        torn = true;
+                        return Ok(true);
+                    }
+                    Stage::Opening | Stage::Open => {}
+                }
+                if member.end == End::Receiver {
+                    let known = before.iter().find(|(id, _)| *id == member.part.id);
+                    if member
+                        .part
+                        .page
+                        .has_more_than(known.map_or(0, |(_, count)| *count))?
+                    {
+                        return Ok(true);
+                    }
+                }
+            }
+            Ok(false)
+        });
+        match went_on {
+            Ok(true) => Ok(torn),
+            Ok(false) => Err(format!("hang: nobody receives; {}", self.describe())),
+            Err(error) => Err(told(error)),
+        }
+    }
+
+    /// Who is there and what they do, for whoever looks into a hang.
+    fn describe(&self) -> String {
+        let members = self.running.iter().map(|member| {
+            let pid = member.child.pid();
+            let read = |file: &str| {
+                std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default()
+            };
+            let stage = member.part.page.stage();
+            let sent = member.part.page.sent();
+            let count = member.part.page.count();
+            format!(
+                "{:?} {} {:?} {stage:?} sent {sent:?} received {count:?} in {} {}",
+                member.end,
+                member.part.id,
+                member.part.taking,
+                read("wchan"),
+                read("syscall").trim_end()
+            )
+        });
+        format!(
+            "{}: {}",
+            self.channel.address(),
+            members.collect::<Vec<_>>().join("; ")
+        )
+    }
+
+    fn massacre(&mut self) -> Result<(), Wrong> {
+        while !self.running.is_empty() {
+            self.kill(self.running.len() - 1)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the round as chance has it, and tells whether all that was sent must have been received.
+    fn end(&mut self) -> Result<bool, Wrong> {
+        let endings = [
+            Ending::Stop,
+            Ending::Stop,
+            Ending::KillSenders,
+            Ending::KillReceivers,
+            Ending::Massacre,
+        ];
+        let ending = self.chance.of(&endings).unwrap_or(Ending::Stop);
+        match ending {
+            Ending::Stop => {
+                self.ledger.order(DRAIN | STOP).map_err(told)?;
+                self.ends = None;
+                self.await_all(true)
+            }
+            Ending::KillSenders => {
+                self.ledger.order(DRAIN).map_err(told)?;
+                self.ends = None;
+                self.kill_all(End::Sender)?;
+                self.await_all(true)
+            }
+            Ending::KillReceivers => {
+                self.ledger.order(DRAIN).map_err(told)?;
+                self.ends = None;
+                self.kill_all(End::Receiver)?;
+                self.await_all(false)
+            }
+            Ending::Massacre => self.massacre().map(|()| false),
+        }
+    }
+
+    fn kill_all(&mut self, end: End) -> Result<(), Wrong> {
+        // So that those across sleep, sometimes.
+        thread::sleep(self.chance.time(LIFE * 20));
+        while let Some(place) = self.running.iter().position(|member| member.end == end) {
+            self.kill(place)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until all end by themselves, because the other side is gone; tells `drained`, unless a stream was cut.
+    fn await_all(&mut self, drained: bool) -> Result<bool, Wrong> {
+        let running = &self.running;
+        let ended = wait_until(self.watchdog, || {
+            Ok(running
+                .iter()
+                .all(|member| member.child.exit_status().is_some()))
+        });
+        if !ended.map_err(told)? {
+            return Err(format!(
+                "hang: not told that the others are gone; {}",
+                self.describe()
+            ));
+        }
+        let mut whole = drained;
+        while let Some(member) = self.running.pop() {
+            match member.part.page.stage().map_err(told)? {
+                Stage::Torn => {
+                    self.outcome.torn += 1;
+                    whole = false;
+                }
+                Stage::Done | Stage::Wrong => {}
+                stage => {
+                    return Err(format!(
+                        "ended while {stage:?}: {:?}",
+                        member.child.exit_status()
+                    ));
+                }
+            }
+            self.retire(member, false)?;
+        }
+        Ok(whole)
+    }
+
+    fn count(&mut self, drained: bool) -> Result<(), Wrong> {
+        let batch = match self.case.scheme() {
+            "shm+spsc" => 64,
+            _ => 1,
+        };
+        let (tally, wrong) = tally(&self.past, self.case.taken(), batch, drained).map_err(told)?;
+        self.outcome.tally = tally;
+        self.outcome.wrong.extend(wrong);
+        debug_assert!(matches!(self.case.taken(), Taken::Again | Taken::Lost));
+        Ok(())
+    }
+
+    /// Under the same name one can start again at once, and the last one out leaves nothing.
+    fn open_again(&self) -> Result<(), Wrong> {
+        if !self.case.named {
+            return Ok(());
+        }
+        let again = |error: String| format!("opened again: {error}");
+        let (mut tx, mut rx) = self.channel.pair().map_err(|error| again(told(error)))?;
+        tx.send_by(b"alive", Deadline::NOW)
+            .map_err(|error| again(told(error)))?;
+        match rx.peek(Deadline::NOW) {
+            Ok(b"alive") => {}
+            other => return Err(again(format!("received {other:?}"))),
+        }
+        rx.consume();
+        drop((tx, rx));
+        match self.channel.unlink() {
+            Ok(()) => Err(again("the last one out left it".to_owned())),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+impl Running {
+    fn said(&self) -> String {
+        let said = self.part.page.said().unwrap_or_default();
+        format!(
+            "{:?} {} ({:?}): {said} {:?}",
+            self.end,
+            self.part.id,
+            self.part.taking,
+            self.child.exit_status()
+        )
+    }
+}
