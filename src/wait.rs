@@ -18,6 +18,9 @@ use crate::{
 /// How long a sleeper sleeps before it has its channel watched, and until it asks again whether its peers live,
 /// where nothing can be watched.
 const RECHECK: Duration = Duration::from_millis(20);
+/// How long after the start of a watch a sleeper looks for deaths itself: from the report of a death until the
+/// locks of the dead are gone there are microseconds, but it may lose its core in between.
+const UNREPORTED: Duration = Duration::from_millis(100);
 /// How long an answer about the living peers is believed by calls that do not wait.
 const BELIEVED: Duration = Duration::from_millis(1);
 /// The cost of a wake-up that is believed, in nanoseconds.
@@ -187,6 +190,8 @@ pub(crate) struct Waiter {
     /// How long it spins before the next sleep: less after spinning was in vain, more after it helped or would have.
     spin: Duration,
     asked: Option<Instant>,
+    /// When it first was watched.
+    watched: Option<Instant>,
 }
 
 impl Waiter {
@@ -196,6 +201,7 @@ impl Waiter {
             strategy,
             spin: patience(),
             asked: None,
+            watched: None,
         }
     }
 
@@ -311,16 +317,25 @@ impl Waiter {
                 None => RECHECK,
             };
             // To be watched costs some calls, which pay only if nothing comes for a while.
-            let found = if asleep.elapsed() >= RECHECK && watched() {
+            let is_watched = asleep.elapsed() >= RECHECK && watched();
+            let found = match is_watched.then(|| self.watched_for()) {
                 // Who died before it was watched is found by this look, who dies later rings.
-                bell.sleep(deadline, || look(Look::Kernel))
-            } else {
-                bell.sleep(Deadline::after(nap), || look(Look::Memory))
+                Some(age) if age >= UNREPORTED => bell.sleep(deadline, || look(Look::Kernel)),
+                // But the death of one who was just dying has been reported to nobody, and its locks may still be there.
+                Some(age) => bell.sleep(Deadline::after(nap.min(age.max(BELIEVED))), || {
+                    look(Look::Kernel)
+                }),
+                None => bell.sleep(Deadline::after(nap), || look(Look::Memory)),
             };
             if found.is_some() {
                 return found;
             }
         }
+    }
+
+    /// How long this end has been watched, which it is.
+    fn watched_for(&mut self) -> Duration {
+        self.watched.get_or_insert_with(Instant::now).elapsed()
     }
 
     /// Whether the last answer of the kernel is too old.
