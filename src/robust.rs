@@ -27,6 +27,8 @@ const BRIEFLY: Duration = Duration::from_micros(200);
 const NAP: Duration = Duration::from_millis(1);
 /// How many pauses of the processor to let the holder go on: at first, and at last.
 const PAUSES: [u32; 2] = [64, 1024];
+/// How often to try between two looks at the clock.
+const TURNS: u32 = 64;
 /// How often to give up the core before sleeping.
 const YIELDS: u32 = 4;
 
@@ -143,7 +145,13 @@ impl RobustLock {
         let mut yields = 0;
         // Who has slept does not know whether others still do.
         let mut slept = false;
+        let mut turns = 0_u32;
         loop {
+            // Others who are faster again and again must not keep us beyond the deadline.
+            turns = turns.wrapping_add(1);
+            if turns.is_multiple_of(TURNS) && deadline.has_passed() {
+                return Err(LockError::Busy);
+            }
             let word = self.word();
             let taken = match slept {
                 true => word.taken(me).with_sleepers(),
