@@ -50,6 +50,9 @@ impl Message {
     }
 }
 
+/// The mode of a queue that we made: for its owner alone, and marked, since the right to execute means nothing on a queue.
+const OURS: libc::c_int = 0o700;
+
 /// A queue by its identifier. Closing nothing: it lives until it is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Queue(libc::c_int);
@@ -75,7 +78,7 @@ fn checked(code: libc::c_int) -> io::Result<libc::c_int> {
 impl Queue {
     /// Makes a queue for its owner alone: a new one, or `AlreadyExists`.
     pub(crate) fn create(key: libc::key_t) -> io::Result<Self> {
-        let flags = libc::IPC_CREAT | libc::IPC_EXCL | 0o600;
+        let flags = libc::IPC_CREAT | libc::IPC_EXCL | OURS;
         // SAFETY: takes numbers only.
         checked(unsafe { libc::msgget(key, flags) }).map(Self)
     }
@@ -109,6 +112,13 @@ impl Queue {
         checked(unsafe { libc::msgctl(self.0, libc::IPC_STAT, stat.as_mut_ptr()) })?;
         // SAFETY: by S2; plain numbers, zeroed first.
         Ok(unsafe { stat.assume_init() })
+    }
+
+    /// Whether we made it, or our like, and nobody has sent or received by it.
+    pub(crate) fn is_ours_and_new(self) -> io::Result<bool> {
+        let stat = self.raw_stat()?;
+        let ours = libc::c_int::from(stat.msg_perm.mode) & 0o777 == OURS;
+        Ok(ours && stat.msg_stime == 0 && stat.msg_rtime == 0)
     }
 
     /// What it holds.

@@ -9,7 +9,7 @@ use std::{
     fs::{self, File, Metadata, OpenOptions},
     io,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
-    path::{Path, PathBuf},
+    path::Path,
     process,
     sync::Arc,
 };
@@ -36,8 +36,8 @@ use crate::{
         member::{Member, endpoint_by_member},
         path,
         queue_place::{
-            self, ANONYMOUS, ANONYMOUS_NAME, FOREIGN, OURS, WHO, file_name, key_of, pack, queue_of,
-            remove_if_ours,
+            self, ANONYMOUS, ANONYMOUS_NAME, FOREIGN, OURS, QueuePath, WHO, file_name, key_of,
+            pack, queue_of, remove_if_ours,
         },
         ring_options,
         scratch::{Scratch, reserve_in_scratch},
@@ -188,16 +188,13 @@ impl Sysv {
         }
     }
 
-    /// Removes the queue of a segment, and its path if we made it.
-    fn discard(&self) -> Discard {
-        let (path, id) = (PathBuf::from(&self.path), self.id);
+    /// Removes the queue of a segment. Its path stays as long as the segment does, for else nobody would find what a death leaves.
+    fn discard() -> Discard {
         Arc::new(move |shape| {
             // What is gone already needs no removing.
             if shape.flags & FOREIGN == 0 {
                 let _ = queue_of(shape).remove();
             }
-            let meant = (key_of(shape), shape.flags & WHO);
-            remove_if_ours(&path, |file| queue_place::key(file, id) == meant);
         })
     }
 
@@ -236,7 +233,7 @@ impl Sysv {
             exclusive: |_| false,
             refuse: &|found| self.refuse(found, flags),
             prepare: &|shape, _| prepare(shape),
-            discard: self.discard(),
+            discard: Self::discard(),
         })
     }
 
@@ -261,8 +258,13 @@ impl Sysv {
             Ok(queue) => queue,
             Err(error) => match error.raw_os_error().map(Errno::from_raw) {
                 Some(Errno::EEXIST) => {
-                    shape.flags |= FOREIGN;
-                    return Queue::find(key).map_err(|e| self.os(e));
+                    let queue = Queue::find(key).map_err(|e| self.os(e))?;
+                    // Whoever made it died before there was a segment beside it. If we may not look, it is another's.
+                    if !queue.is_ours_and_new().unwrap_or(false) {
+                        shape.flags |= FOREIGN;
+                        return Ok(queue);
+                    }
+                    queue
                 }
                 Some(Errno::ENOSPC) => return Err(self.limited("kernel.msgmni", error)),
                 _ => return Err(self.os(error)),
@@ -353,6 +355,9 @@ impl Sysv {
 
     fn core(&self, segment: Segment, end: End, file: Option<File>) -> Result<Core, OpenError> {
         let queue = queue_of(segment.shape());
+        let shape = segment.shape();
+        let key = (key_of(shape), shape.flags & WHO);
+        let path = QueuePath::new(self.path.clone().into(), self.id, key, file);
         let gone = |error: io::Error| match disconnected(&error) {
             true => self.error(OpenErrorKind::Stale),
             false => self.os(error),
@@ -374,12 +379,12 @@ impl Sysv {
         };
         // A program that uses the queue without laneway does not ring.
         let member = Member::new(segment, end, self.address(), self.wait).restless();
-        Ok((member, queue, limits, file))
+        Ok((member, queue, limits, path))
     }
 }
 
-/// What both ends have: among it the file at the path, open so that no other file gets its number, and so its key.
-type Core = (Member, Queue, Limits, Option<File>);
+/// What both ends have.
+type Core = (Member, Queue, Limits, QueuePath);
 
 /// Whether the error says that the queue was removed.
 fn disconnected(error: &io::Error) -> bool {
@@ -497,7 +502,7 @@ impl Channel for Sysv {
             return Ok((self.sender()?, self.receiver()?));
         }
         let prefix = format!("{}{ANONYMOUS_NAME}", name::PREFIX);
-        let discard = self.discard();
+        let discard = Self::discard();
         let sweep = |name: &str, shape: &Shape| {
             let sound = shape.kind == KIND && name == file_name(shape.flags, key_of(shape));
             if sound {
@@ -551,8 +556,12 @@ impl Channel for Sysv {
             // Another path has the same key.
             return Err(io::ErrorKind::NotFound.into());
         }
-        (self.discard())(&shape);
-        name::remove(&name)
+        Self::discard()(&shape);
+        name::remove(&name)?;
+        remove_if_ours(Path::new(&self.path), |file| {
+            queue_place::key(file, self.id) == (key, who)
+        });
+        Ok(())
     }
 }
 
@@ -566,11 +575,12 @@ pub struct SysvSender {
     mtype: i64,
     message: Message,
     scratch: Scratch,
-    _file: Option<File>,
+    /// Below the member, so that it goes after the segment.
+    _path: QueuePath,
 }
 
 impl SysvSender {
-    fn new(channel: &Sysv, (member, queue, limits, file): Core) -> Self {
+    fn new(channel: &Sysv, (member, queue, limits, path): Core) -> Self {
         Self {
             member,
             queue,
@@ -580,7 +590,7 @@ impl SysvSender {
             mtype: channel.mtype.max(1),
             message: Message::with_room(limits.max_message),
             scratch: Scratch::new(),
-            _file: file,
+            _path: path,
         }
     }
 
@@ -644,11 +654,12 @@ pub struct SysvReceiver {
     message: Message,
     /// Whether `message` was taken and not finished.
     holds: bool,
-    _file: Option<File>,
+    /// Below the member, so that it goes after the segment.
+    _path: QueuePath,
 }
 
 impl SysvReceiver {
-    fn new(channel: &Sysv, (member, queue, limits, file): Core) -> Self {
+    fn new(channel: &Sysv, (member, queue, limits, path): Core) -> Self {
         Self {
             member,
             queue,
@@ -657,7 +668,7 @@ impl SysvReceiver {
             // A foreign sender may use what the system allows, whatever this queue held when it was opened.
             message: Message::with_room(longest(&limits)),
             holds: false,
-            _file: file,
+            _path: path,
         }
     }
 

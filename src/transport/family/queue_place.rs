@@ -1,13 +1,15 @@
 //! Where a System V queue is: its path, its segment, and what the segment's numbers mean.
 
 use std::{
-    fs::{self, Metadata},
+    fs::{self, File, Metadata, OpenOptions},
     hash::{DefaultHasher, Hash, Hasher},
-    os::unix::fs::MetadataExt,
-    path::Path,
+    io,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
 };
 
 use crate::{
+    presence::Gate,
     shm::{layout::Shape, name},
     sys::msg::Queue,
 };
@@ -66,5 +68,60 @@ pub(crate) fn remove_if_ours(path: &Path, is_meant: impl FnOnce(&Metadata) -> bo
     if found.is_ok_and(|file| ours(&file) && is_meant(&file)) {
         // Nothing can be done about an error here.
         let _ = fs::remove_file(path);
+    }
+}
+
+/// One end's hold on the path of a queue. Dropped after the end's segment; if that was the last one, the path goes, if we made it.
+#[derive(Debug)]
+pub(crate) struct QueuePath {
+    /// Empty if there is none.
+    path: PathBuf,
+    id: u8,
+    /// What tells it from another file that has come to be there.
+    key: (u32, u32),
+    /// Open, so that no other file gets its number, and so its key. `None` if the end was handed over.
+    file: Option<File>,
+}
+
+impl QueuePath {
+    /// The hold of an end of the queue with this key.
+    pub(crate) fn new(path: PathBuf, id: u8, key: (u32, u32), file: Option<File>) -> Self {
+        Self {
+            path,
+            id,
+            key,
+            file,
+        }
+    }
+
+    fn is_unused(&self) -> bool {
+        let (key, _) = self.key;
+        !self.path.as_os_str().is_empty() && !name::exists(&file_name(0, key))
+    }
+
+    fn remove(&self) -> io::Result<()> {
+        let file = match &self.file {
+            Some(file) => file.try_clone()?,
+            // Whatever it has become.
+            None => OpenOptions::new()
+                .read(true)
+                .custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW)
+                .open(&self.path)?,
+        };
+        // Whoever opens holds it until there is a segment.
+        let _gate = Gate::enter(file)?;
+        if self.is_unused() {
+            remove_if_ours(&self.path, |file| key(file, self.id) == self.key);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for QueuePath {
+    fn drop(&mut self) {
+        if self.is_unused() {
+            // Nothing can be done about an error here, and the next to open uses the path as it is.
+            let _ = self.remove();
+        }
     }
 }
