@@ -11,6 +11,7 @@ use nix::unistd::{SysconfVar, sysconf};
 
 use crate::{
     Deadline, WaitStrategy, clock,
+    crash::{self, Point},
     sync::{AtomicU32, AtomicU64, Ordering, compiler_fence, fence},
     sys::{futex, membarrier},
 };
@@ -150,6 +151,7 @@ impl Bell<'_> {
         // ORDERING: Release, twice; pairs with the Acquire in `wake`, and what follows is ordered by the barrier.
         flag.fetch_add(ONCE, Ordering::Release);
         flag.fetch_or(RAISED, Ordering::Release);
+        crash::reach(Point::SleepFlagged);
         if !membarrier::barrier() {
             // ORDERING: Relaxed; ordered by the fence.
             self.fences.store(1, Ordering::Relaxed);
@@ -160,6 +162,7 @@ impl Bell<'_> {
         if found.is_none() && futex::wait(word, seen, deadline) {
             // ORDERING: Relaxed; a time, and believed only within bounds.
             learn(rung.load(Ordering::Relaxed));
+            crash::reach(Point::SleepWoken);
         }
         found
     }
@@ -171,10 +174,12 @@ impl Event {
     pub(crate) fn wake(&self) {
         // ORDERING: Acquire; pairs with the Release in `sleep`: whoever has raised it by now has read the word before it changes.
         let raised = self.flag.load(Ordering::Acquire);
+        crash::reach(Point::WakeSeen);
         // ORDERING: Relaxed; a time, and believed only within bounds.
         self.rung.store(clock::now(), Ordering::Relaxed);
         // ORDERING: AcqRel; stays between the look at the flag and the wake-up, and pairs with the Acquire in `sleep`.
         self.word.fetch_add(1, Ordering::AcqRel);
+        crash::reach(Point::WakeChanged);
         // Fails only for memory that is not there, and ours is.
         let _ = futex::wake(&self.word, i32::MAX);
         // ORDERING: Relaxed, twice; if it was raised since, it stays up.
@@ -184,6 +189,7 @@ impl Event {
             Ordering::Relaxed,
             Ordering::Relaxed,
         );
+        crash::reach(Point::WakeDone);
     }
 }
 

@@ -20,6 +20,7 @@
 //! After Vyukov's bounded queue, with claims by state as in protocols for robust futexes.
 
 use crate::{
+    crash::{self, Point, Step},
     ring::{
         Data, OutOfBounds, hold_off,
         state::{LAP_MASK, NOBODY, Phase, SLOT, State, slots},
@@ -250,14 +251,20 @@ impl<'a> Ring<'a> {
                 backoff.pause();
                 continue;
             }
+            crash::reach(Point::MpmcClaimed);
             Self::pass(self.tail, place, place.wrapping_add(size));
+            crash::reach(Point::MpmcPassed);
             self.stamp(place, claim)?;
+            crash::reach(Point::MpmcStamped);
             if skip {
                 self.settle(place, claim, claim.in_phase(Phase::DONE, NOBODY))?;
+                crash::reach(Point::MpmcSkipped);
                 continue;
             }
             self.data.write(place.wrapping_mul(SLOT as u64), message)?;
+            crash::reach(Point::MpmcWritten);
             let ready = self.settle(place, claim, claim.in_phase(Phase::READY, NOBODY))?;
+            crash::reach(Point::MpmcReady);
             return if ready { Ok(()) } else { Err(Stuck::Corrupt) };
         }
         Err(Stuck::NotNow)
@@ -300,7 +307,10 @@ impl<'a> Ring<'a> {
             .freed
             .compare_exchange(start, freed, Ordering::AcqRel, Ordering::Acquire)
         {
-            Ok(_) => Ok(freed),
+            Ok(_) => {
+                crash::reach(Point::MpmcReclaimed);
+                Ok(freed)
+            }
             Err(other) => Ok(other),
         }
     }
@@ -340,7 +350,9 @@ impl<'a> Ring<'a> {
                 Phase::READY => {
                     let taken = state.in_phase(Phase::TAKEN, me);
                     if self.change(place, state, taken)? {
+                        crash::reach(Point::MpmcTaken);
                         Self::pass(self.head, place, place.wrapping_add(state.slots()));
+                        crash::reach(Point::MpmcHeadPassed);
                         if !known {
                             pace.found(self.tail, place);
                         }
@@ -377,6 +389,7 @@ impl<'a> Ring<'a> {
         let done = taken.state.in_phase(Phase::DONE, NOBODY);
         // Not done only if somebody took us for dead, wrongly, or the words were overwritten.
         let _ = self.settle(taken.place, taken.state, done);
+        crash::reach(Point::MpmcDone);
     }
 
     /// Undoes what the dead have left: claims are skipped; what they had taken is taken over as `me`, one message a call.
@@ -394,9 +407,11 @@ impl<'a> Ring<'a> {
             };
             match state.phase() {
                 Phase::CLAIMED if is_dead(state.owner()) => self.skip(place, state, me)?,
+                Phase::TAKEN if crash::is_left_out(Step::AdoptTaken) => {}
                 Phase::TAKEN if is_dead(state.owner()) => {
                     let taken = state.in_phase(Phase::TAKEN, me);
                     if self.change(place, state, taken)? {
+                        crash::reach(Point::MpmcAdopted);
                         return Ok(Some(Taken {
                             place,
                             state: taken,
@@ -433,6 +448,7 @@ impl<'a> Ring<'a> {
             match state.phase() {
                 phase @ (Phase::CLAIMED | Phase::TAKEN) if state.owner() == me => {
                     self.change(place, state, state.in_phase(phase, NOBODY))?;
+                    crash::reach(Point::MpmcDisowned);
                 }
                 _ => {}
             }
@@ -445,12 +461,17 @@ impl<'a> Ring<'a> {
     /// Skips the claim of a dead producer. First it is made ours, so that one alone stamps the words.
     fn skip(&self, place: u64, claim: State, me: u16) -> Result<(), Stuck> {
         let ours = claim.in_phase(Phase::CLAIMED, me);
-        if !self.change(place, claim, ours)? {
+        if crash::is_left_out(Step::SkipClaim) || !self.change(place, claim, ours)? {
             return Ok(());
         }
+        crash::reach(Point::MpmcSeized);
         Self::pass(self.tail, place, place.wrapping_add(claim.slots()));
-        self.stamp(place, ours)?;
+        if !crash::is_left_out(Step::StampSkipped) {
+            self.stamp(place, ours)?;
+        }
+        crash::reach(Point::MpmcSeizedStamped);
         self.change(place, ours, ours.in_phase(Phase::DONE, NOBODY))?;
+        crash::reach(Point::MpmcSeizedSkipped);
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use shared_memory::{Shmem, ShmemConf, ShmemError};
 
 use crate::{
     OpenError, OpenErrorKind,
+    crash::{self, Point},
     shm::{
         layout::{DATA, Header, LAYOUT, MAGIC, Shape},
         plan::Plan,
@@ -124,6 +125,7 @@ pub(crate) fn build(file: &File, plan: &Plan<'_>) -> Result<Shape, OpenError> {
             Err(error) => return Err(plan.os(error)),
         }
     }
+    crash::reach(Point::SegmentReserved);
     let map = MmapOptions::new()
         .len(DATA)
         .map_raw(file)
@@ -137,6 +139,7 @@ pub(crate) fn build(file: &File, plan: &Plan<'_>) -> Result<Shape, OpenError> {
     let place = unsafe { &raw mut (*start).identity.shape };
     // SAFETY: by M4, and `header` is not used again.
     unsafe { place.write(shape) };
+    crash::reach(Point::SegmentBuilt);
     Ok(shape)
 }
 

@@ -20,6 +20,7 @@ use crate::{
     Address, AddressError, AddressProblem, Capabilities, Channel, Deadline, Depth, End, Endpoint,
     Fan, Handoff, Key, Limits, OpenError, OpenErrorKind, Receiver, RecvError, SendError, Sender,
     SystemLimit, Transport, WaitStrategy,
+    crash::{self, Point},
     presence::Gate,
     shm::{
         layout::{LAYOUT, MAGIC, Shape},
@@ -255,7 +256,10 @@ impl Sysv {
     /// Makes the queue, or takes the one that another program made.
     fn make(&self, key: libc::key_t, shape: &mut Shape) -> Result<Queue, OpenError> {
         let queue = match Queue::create(key) {
-            Ok(queue) => queue,
+            Ok(queue) => {
+                crash::reach(Point::SysvMade);
+                queue
+            }
             Err(error) => match error.raw_os_error().map(Errno::from_raw) {
                 Some(Errno::EEXIST) => {
                     let queue = Queue::find(key).map_err(|e| self.os(e))?;
@@ -316,6 +320,7 @@ impl Sysv {
     /// `None` if the path was removed in between.
     fn open_once(&self, end: End) -> Result<Option<Core>, OpenError> {
         let file = self.file()?;
+        crash::reach(Point::SysvFile);
         let meta = file.metadata().map_err(|e| self.os(e))?;
         let is_there = || {
             let found = fs::metadata(&self.path);
@@ -639,6 +644,7 @@ impl Sender for SysvSender {
             }
         });
         sent.unwrap_or(Err(SendError::Full))?;
+        crash::reach(Point::SysvSent);
         self.member.segment().header().items().notify();
         Ok(())
     }
@@ -713,6 +719,7 @@ impl SysvReceiver {
         });
         taken.unwrap_or(Err(RecvError::Empty))?;
         self.holds = true;
+        crash::reach(Point::SysvReceived);
         self.member.segment().header().room().notify();
         Ok(())
     }

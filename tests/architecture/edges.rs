@@ -8,6 +8,8 @@ use crate::source::{self, Source};
 const VOCABULARY: &[&str] = &[
     "address",
     "capability",
+    // Names of moments, and nothing else where nothing is tested.
+    "crash",
     "deadline",
     "error",
     "handoff",
@@ -24,6 +26,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("handoff", &[]),
     ("lock", &[]),
+    ("crash", &["sync"]),
     ("sync", &[]),
     ("channel", TRAITS),
     ("endpoint", TRAITS),
