@@ -37,6 +37,10 @@ peers *arguments:
 codegen:
     tools/codegen
 
+# Kill the users of every channel: all of it, or with arguments a part; as root in namespaces of its own
+crash *arguments="long":
+    cargo run --release -p laneway-crash -- {{ arguments }}
+
 # Licences and doubled dependencies; needs cargo-deny
 deny:
     cargo deny --workspace check bans licenses sources

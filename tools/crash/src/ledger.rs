@@ -140,6 +140,15 @@ impl Page {
             .to_owned())
     }
 
+    /// Has it die at this point, counted from one, when it ends.
+    pub(crate) fn arm(&self, point: u64) -> io::Result<()> {
+        self.ledger.set(self.cell(3), point)
+    }
+
+    pub(crate) fn armed(&self) -> io::Result<u64> {
+        self.ledger.word(self.cell(3))
+    }
+
     /// A sender is about to send the messages up to this one.
     pub(crate) fn begin(&self, number: u64) -> io::Result<()> {
         self.ledger.set(self.cell(1), number)

@@ -11,11 +11,15 @@ mod chance;
 mod ledger;
 mod member;
 mod message;
+mod points;
 mod private;
 mod report;
 mod round;
+mod step;
+mod stop;
 mod sweep;
 mod tally;
+mod without;
 
 use std::{
     process::ExitCode,
@@ -50,7 +54,41 @@ enum Command {
         #[arg(long, default_value_t = 1000)]
         kills: u64,
     },
+    /// Kill at each named point of the protocols, and at random moments
+    Points {
+        /// How many at least, at each point of each transport
+        #[arg(long, default_value_t = 20)]
+        each: u64,
+        /// How many at least, of each transport
+        #[arg(long, default_value_t = 1000)]
+        kills: u64,
+    },
+    /// Kill after each machine instruction of a call on each ring
+    Step {
+        /// Only after every so many instructions
+        #[arg(long, default_value_t = 1)]
+        stride: u64,
+    },
+    /// Stop senders where they wake others: what others send must arrive
+    Stop,
+    /// Leave out each step of recovery in turn: each must be missed
+    Without {
+        /// How many to kill at most before a step counts as not missed
+        #[arg(long, default_value_t = 3000)]
+        kills: u64,
+    },
+    /// A bit of everything, in less than three minutes
+    Quick,
+    /// All of it
+    Long {
+        /// How many to kill of each transport, half of them at random moments
+        #[arg(long, default_value_t = 10_000)]
+        kills: u64,
+    },
 }
+
+/// How many problems are told of one transport.
+const TOLD: usize = 20;
 
 /// What everything needs.
 struct World {
@@ -77,6 +115,10 @@ fn main() -> ExitCode {
         .into_iter()
         .filter(|case| case.name().contains(&arguments.transport))
         .collect();
+    for point in points::orphans(&case::all()) {
+        println!("error: no transport has the point {point}");
+        return ExitCode::FAILURE;
+    }
     let ledger = match Ledger::new() {
         Ok(ledger) => ledger,
         Err(error) => {
@@ -89,6 +131,8 @@ fn main() -> ExitCode {
         kills: 0,
         watchdog: Duration::from_secs_f64(arguments.watchdog),
         private,
+        each: 0,
+        told: TOLD,
     };
     let world = World {
         cases,
@@ -96,7 +140,20 @@ fn main() -> ExitCode {
         effort,
     };
     let sound = match arguments.command {
-        Command::Random { kills } => random(&world, kills),
+        Command::Random { kills } => kill(&world, kills, 0),
+        Command::Points { each, kills } => kill(&world, kills, each),
+        Command::Step { stride } => step::run(&world.cases, &world.ledger, stride),
+        Command::Stop => stop::run(&world.cases, &world.ledger),
+        Command::Without { kills } => {
+            let effort = Effort {
+                kills,
+                each: 1,
+                ..world.effort
+            };
+            without::run(&world.cases, &world.ledger, effort)
+        }
+        Command::Quick => everything(&world, 250, 1, 97),
+        Command::Long { kills } => everything(&world, kills / 2, 20, 1),
     };
     if sound {
         ExitCode::SUCCESS
@@ -105,10 +162,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// Kills at random; whether all was well.
-fn random(world: &World, kills: u64) -> bool {
+/// Kills so many, and so many at each point; whether all was well.
+fn kill(world: &World, kills: u64, each: u64) -> bool {
     let effort = Effort {
         kills,
+        each,
         ..world.effort
     };
     let results: Vec<_> = world
@@ -118,4 +176,29 @@ fn random(world: &World, kills: u64) -> bool {
         .collect();
     report::print(&results);
     results.iter().all(|result| result.total.wrong.is_empty())
+}
+
+/// Does a bit of each; whether all was well.
+fn everything(world: &World, kills: u64, each: u64, stride: u64) -> bool {
+    let World {
+        cases,
+        ledger,
+        effort,
+    } = world;
+    let without = Effort {
+        kills: 3000,
+        each: 1,
+        ..*effort
+    };
+    println!("\nAt random moments\n");
+    let random = kill(world, kills, 0);
+    println!("\nAt named points, and at random moments\n");
+    let points = kill(world, kills, each);
+    println!("\nAfter each instruction, or each {stride}th\n");
+    let steps = step::run(cases, ledger, stride);
+    println!("\nStopped, not killed\n");
+    let stopped = stop::run(cases, ledger);
+    println!("\nWith a step of recovery left out\n");
+    let missed = without::run(cases, ledger, without);
+    random && points && steps && stopped && missed
 }

@@ -1,13 +1,10 @@
 //! Those who are killed: what a sending and a receiving process does, until it is told to end or cannot.
 
-use std::{
-    io, thread,
-    time::{Duration, Instant},
-};
+use std::{io, thread, time::Duration};
 
 use laneway::{
     BoxChannel, BoxReceiver, BoxSender, Channel, Deadline, Endpoint, OpenErrorKind, Receiver,
-    RecvError, SendError, Sender,
+    RecvError, SendError, Sender, crash_points,
     process::{inherited_receiver, inherited_sender},
 };
 
@@ -15,6 +12,7 @@ use crate::{
     chance::Chance,
     ledger::{DRAIN, Page, STOP, Stage},
     message::{self, LEAST},
+    points::Armed,
 };
 
 /// The key by which a member is given its end, if that has no name.
@@ -52,6 +50,8 @@ pub(crate) struct Part {
     pub(crate) taking: Taking,
     /// Whether a stream may turn out to be cut.
     pub(crate) may_be_torn: bool,
+    /// Where to die.
+    pub(crate) armed: Option<Armed>,
 }
 
 /// Why a member ended otherwise than it should.
@@ -88,6 +88,22 @@ impl Part {
         })
     }
 
+    fn arm(&self) {
+        if let Some(Armed { point, nth }) = self.armed {
+            assert!(crash_points::die_at(point, nth), "{point}");
+        }
+    }
+
+    /// Has this process die at a point that comes when an end is closed, if that is wanted.
+    fn arm_for_the_end(&self) -> Result<(), Wrong> {
+        let place = self.page.armed()?.checked_sub(1);
+        let place = place.and_then(|place| usize::try_from(place).ok());
+        if let Some(point) = place.and_then(|place| crash_points::points().get(place)) {
+            crash_points::die_at(point, 1);
+        }
+        Ok(())
+    }
+
     fn end(&self, result: Result<(), Wrong>) {
         let told = match result {
             Ok(()) => self.page.set_stage(Stage::Done),
@@ -99,19 +115,45 @@ impl Part {
 
     /// Sends until it is told to stop.
     pub(crate) fn send(self) {
+        self.arm();
         let result = self.open(|channel| channel.sender(), || inherited_sender(KEY));
-        let result = result.and_then(|tx| self.send_by(tx));
+        let result = result.and_then(|mut tx| {
+            self.send_by(&mut tx)?;
+            self.arm_for_the_end()
+        });
         self.end(result);
     }
 
     /// Receives until every sender is gone, and that is for good.
     pub(crate) fn receive(mut self) {
+        self.arm();
         let result = self.open(|channel| channel.receiver(), || inherited_receiver(KEY));
-        let result = result.and_then(|rx| self.receive_by(rx));
+        let result = result.and_then(|mut rx| {
+            self.receive_by(&mut rx)?;
+            self.arm_for_the_end()
+        });
         self.end(result);
     }
 
-    fn send_by(&self, mut tx: BoxSender) -> Result<(), Wrong> {
+    /// Receives one after another and does nothing else, until every sender is gone.
+    pub(crate) fn receive_patiently(mut self) {
+        let result = self.open(|channel| channel.receiver(), || inherited_receiver(KEY));
+        let result = result.and_then(|mut rx| {
+            let mut buf = vec![0; rx.limits().max_message];
+            loop {
+                match rx.recv(&mut buf) {
+                    Ok(len) => self.log(buf.get(..len).and_then(message::read))?,
+                    Err(RecvError::Disconnected) if self.page.orders()? & DRAIN != 0 => {
+                        return Ok(());
+                    }
+                    Err(error) => return Err(Wrong::Met(format!("receiving: {error}"))),
+                }
+            }
+        });
+        self.end(result);
+    }
+
+    fn send_by(&self, tx: &mut BoxSender) -> Result<(), Wrong> {
         let mut chance = Chance::new(self.seed);
         let longest = self.longest.min(tx.limits().max_message);
         let mut sent = 0;
@@ -134,7 +176,7 @@ impl Part {
                         message
                     })
                     .collect();
-                let all = send(&mut tx, &messages, together, &mut chance, |gone| {
+                let all = send(tx, &messages, together, &mut chance, |gone| {
                     sent += gone;
                     self.page.returned(sent)
                 });
@@ -164,7 +206,7 @@ impl Part {
         Ok(())
     }
 
-    fn receive_by(&mut self, mut rx: BoxReceiver) -> Result<(), Wrong> {
+    fn receive_by(&mut self, rx: &mut BoxReceiver) -> Result<(), Wrong> {
         let mut chance = Chance::new(self.seed);
         self.page.set_stage(Stage::Open)?;
         let mut buf = vec![0; rx.limits().max_message.max(64 << 10)];
@@ -287,21 +329,4 @@ fn send(
     }
     gone(sent as u64).map_err(|_| None)?;
     result.map_err(Some)
-}
-
-/// Waits until `ready` says so; `false` if it does not in time.
-pub(crate) fn wait_until(
-    most: Duration,
-    mut ready: impl FnMut() -> io::Result<bool>,
-) -> io::Result<bool> {
-    let start = Instant::now();
-    let mut pause = Duration::from_micros(20);
-    while !ready()? {
-        if start.elapsed() > most {
-            return Ok(false);
-        }
-        thread::sleep(pause);
-        pause = (pause * 5 / 4).min(Duration::from_millis(1));
-    }
-    Ok(true)
 }

@@ -5,13 +5,26 @@ use crate::sweep::Result;
 /// Prints the table, and what is wrong.
 pub(crate) fn print(results: &[Result]) {
     println!(
-        "| transport | senders killed | receivers killed | messages | lost in hands (could be) | received again (could be) | streams cut | longest stall | seconds | problems |"
+        "| transport | senders killed | receivers killed | messages | lost in hands (could be) | received again (could be) | streams cut | points (least deaths at one) | longest stall | seconds | problems |"
     );
-    println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
-    for Result { name, total, took } in results {
+    println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
+    for Result {
+        name,
+        total,
+        took,
+        hits,
+    } in results
+    {
         let tally = total.tally;
+        let points = match hits {
+            Some(hits) => {
+                let (count, least) = hits.summary();
+                format!("{count} ({least})")
+            }
+            None => "–".to_owned(),
+        };
         println!(
-            "| `{name}` | {} | {} | {} | {} ({}) | {} ({}) | {} | {:.1} ms | {:.0} | {} |",
+            "| `{name}` | {} | {} | {} | {} ({}) | {} ({}) | {} | {points} | {:.1} ms | {:.0} | {} |",
             total.senders,
             total.receivers,
             tally.messages,

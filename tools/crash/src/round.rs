@@ -1,21 +1,26 @@
 //! One channel's life: members come, are killed and replaced, and at last everything is counted.
 
 use std::{
-    io, thread,
+    io,
+    os::unix::process::ExitStatusExt,
+    thread,
     time::{Duration, Instant},
 };
 
 use laneway::{
-    BoxChannel, BoxReceiver, BoxSender, Channel, Deadline, End, Receiver, Sender,
+    BoxChannel, BoxReceiver, BoxSender, Channel, Deadline, End, Receiver, Sender, crash_points,
     process::{Child, Process},
 };
 
+use nix::sys::signal::Signal;
+
 use crate::{
-    case::{Case, Taken},
+    case::Case,
     chance::Chance,
     ledger::{DRAIN, Ledger, STOP, Stage},
-    member::{KEY, Part, Taking, wait_until},
+    member::{KEY, Part, Taking},
     message::LEAST,
+    points::Hits,
     tally::{Past, Tally, tally},
 };
 
@@ -53,6 +58,8 @@ struct Running {
     child: Child,
     part: Part,
     end: End,
+    /// Where it shall die when it ends.
+    last: Option<&'static str>,
 }
 
 /// The round while it goes on.
@@ -66,6 +73,12 @@ pub(crate) struct Round<'a> {
     ends: Option<(BoxSender, BoxReceiver)>,
     longest: usize,
     alike: bool,
+    /// Which side dies; the other is killed next.
+    side: End,
+    /// Where members have died, if they are to die at points.
+    hits: Option<Hits>,
+    /// Whether no death among the last receivers took messages that nobody is left to receive.
+    whole: bool,
     running: Vec<Running>,
     past: Vec<Past>,
     next: u32,
@@ -86,6 +99,7 @@ impl<'a> Round<'a> {
         ledger: &'a Ledger,
         seed: u64,
         watchdog: Duration,
+        hits: Option<Hits>,
     ) -> Result<Self, Wrong> {
         let mut chance = Chance::new(seed);
         let mut keys = Vec::new();
@@ -123,7 +137,13 @@ impl<'a> Round<'a> {
         Ok(Self {
             case,
             ledger,
-            alike: chance.one_in(3),
+            // A receiver that dies between the two reads of a longer message cuts the stream, and the round is over.
+            alike: !chance.one_in(if case.may_be_torn() { 4 } else { 2 }),
+            side: chance
+                .of(&[End::Sender, End::Receiver])
+                .unwrap_or(End::Sender),
+            hits,
+            whole: true,
             chance,
             watchdog,
             channel,
@@ -137,7 +157,7 @@ impl<'a> Round<'a> {
     }
 
     /// Kills so many, then ends.
-    pub(crate) fn run(mut self, kills: u64) -> Outcome {
+    pub(crate) fn run(mut self, kills: u64) -> (Outcome, Option<Hits>) {
         let result = self.members().and_then(|()| self.kill_some(kills));
         let result = result.and_then(|torn| match torn {
             true => self.massacre().map(|()| false),
@@ -157,22 +177,23 @@ impl<'a> Round<'a> {
         if let Err(wrong) = self.open_again() {
             self.outcome.wrong.push(wrong);
         }
-        self.outcome
+        (self.outcome, self.hits)
     }
 
-    /// The first members.
+    /// The first members, first those of the side that is to die: so one of them makes the channel.
     fn members(&mut self) -> Result<(), Wrong> {
         let shared = self.case.is_shared();
-        for end in [End::Sender, End::Receiver] {
+        for end in [self.side, self.side.across()] {
             let count = if shared { 1 + self.chance.below(4) } else { 1 };
             for _ in 0..count {
-                self.start(end)?;
+                self.start(end, true)?;
             }
         }
         self.await_open().map(drop)
     }
 
-    fn start(&mut self, end: End) -> Result<(), Wrong> {
+    /// Starts a member, `willing` to die at a point if that is tried.
+    fn start(&mut self, end: End, willing: bool) -> Result<(), Wrong> {
         let id = self.next;
         self.next += 1;
         let max = 1 + self.chance.index(16);
@@ -182,6 +203,13 @@ impl<'a> Round<'a> {
             Taking::Drain(max),
             Taking::DrainFirst(max),
         ];
+        let armed = match &self.hits {
+            // One side at a time, so that not all are gone at once, and with them what they have sent.
+            Some(hits) if willing && end == self.side && !self.chance.one_in(3) => {
+                hits.choose(&mut self.chance, false)
+            }
+            _ => None,
+        };
         let part = Part {
             id,
             page: self.ledger.page(id),
@@ -192,6 +220,7 @@ impl<'a> Round<'a> {
             taking: self.chance.of(&taking).unwrap_or(Taking::Peek),
             // Only a death cuts.
             may_be_torn: self.case.may_be_torn() && !self.past.is_empty(),
+            armed,
         };
         let copy = part.clone();
         let process = Process::fork(move || match end {
@@ -204,64 +233,157 @@ impl<'a> Round<'a> {
             (Some((_, rx)), End::Receiver) => process.give(KEY, rx).map_err(told)?,
         };
         let child = process.end_with_parent().start().map_err(told)?;
-        self.running.push(Running { child, part, end });
+        self.running.push(Running {
+            child,
+            part,
+            end,
+            last: None,
+        });
         Ok(())
+    }
+
+    /// Looks at everybody. Those who died where they were to are put away, and replaced if `replace`; `true` if a stream turned
+    /// out to be cut.
+    fn attend(&mut self, replace: bool) -> Result<bool, Wrong> {
+        let mut place = 0;
+        while let Some(member) = self.running.get(place) {
+            let stage = member.part.page.stage().map_err(told)?;
+            match stage {
+                Stage::Torn => return Ok(true),
+                Stage::Wrong => return Err(member.said()),
+                Stage::Opening | Stage::Open | Stage::Done => {}
+            }
+            let Some(status) = member.child.exit_status() else {
+                place += 1;
+                continue;
+            };
+            let died = status.signal() == Some(Signal::SIGKILL as i32);
+            let point = member.part.armed.map(|armed| armed.point);
+            match point.filter(|_| member.last.is_none()).or(member.last) {
+                Some(point) if died => {
+                    if let Some(hits) = &mut self.hits {
+                        hits.hit(point);
+                    }
+                    let (end, last) = (member.end, member.last.is_some());
+                    self.count_death(end);
+                    self.whole &= last || end == End::Sender;
+                    let member = self.running.swap_remove(place);
+                    self.retire(member, true)?;
+                    if replace {
+                        self.start(end, true)?;
+                    }
+                }
+                _ if replace || stage != Stage::Done => return Err(member.said()),
+                _ => place += 1,
+            }
+        }
+        Ok(false)
+    }
+
+    /// Waits until `ready` says so.
+    fn wait(
+        &mut self,
+        replace: bool,
+        what: &str,
+        ready: impl Fn(&Self) -> io::Result<bool>,
+    ) -> Result<bool, Wrong> {
+        let start = Instant::now();
+        let mut pause = Duration::from_micros(20);
+        loop {
+            if self.attend(replace)? {
+                return Ok(true);
+            }
+            if ready(self).map_err(told)? {
+                return Ok(false);
+            }
+            if start.elapsed() > self.watchdog {
+                return Err(format!("hang: {what}; {}", self.describe()));
+            }
+            thread::sleep(pause);
+            pause = (pause * 5 / 4).min(Duration::from_millis(1));
+        }
     }
 
     /// Waits until all who run have their ends; `true` if a stream turned out to be cut.
     fn await_open(&mut self) -> Result<bool, Wrong> {
-        let running = &self.running;
-        let mut torn = false;
-        let open = wait_until(self.watchdog, || {
-            let mut all = true;
-            for member in running {
-                match member.part.page.stage()? {
-                    Stage::Opening => all = false,
-                    Stage::Torn => torn = true,
-                    Stage::Wrong => return Err(io::Error::other(member.said())),
-                    Stage::Open | Stage::Done => {}
-                }
-                if member.child.exit_status().is_some() && !torn {
-                    return Err(io::Error::other(member.said()));
-                }
-            }
-            Ok(all || torn)
-        });
-        match open {
-            Ok(true) => Ok(torn),
-            Ok(false) => Err(format!("hang: nobody opens; {}", self.describe())),
-            Err(error) => Err(told(error)),
-        }
+        self.wait(true, "somebody does not open", |round| {
+            let mut stages = round.running.iter().map(|member| member.part.page.stage());
+            stages.try_fold(true, |all, stage| Ok(all && stage? != Stage::Opening))
+        })
     }
 
     /// Kills, replaces and looks whether messages go on; `true` if a stream was cut.
     fn kill_some(&mut self, kills: u64) -> Result<bool, Wrong> {
         let mut victim = None;
-        for _ in 0..kills {
+        let most = self.deaths() + kills;
+        while self.deaths() < most {
             thread::sleep(self.chance.time(LIFE));
-            let end = if self.chance.one_in(2) {
-                End::Sender
-            } else {
-                End::Receiver
-            };
-            let place = victim.take().unwrap_or_else(|| self.choose(end));
+            if self.attend(true)? {
+                return self.cut();
+            }
+            if self.hits.is_none() {
+                self.side = self
+                    .chance
+                    .of(&[End::Sender, End::Receiver])
+                    .unwrap_or(End::Sender);
+            } else if self.chance.one_in(16) && victim.is_none() {
+                if self.disarm()? {
+                    return self.cut();
+                }
+                self.side = self.side.across();
+            }
+            let again = victim
+                .take()
+                .and_then(|id| self.running.iter().position(|member| member.part.id == id));
+            let place = again.unwrap_or_else(|| self.choose(self.side));
             let counts = self.counts()?;
             let start = Instant::now();
             let end = self.kill(place)?;
-            self.start(end)?;
+            self.start(end, true)?;
             if self.chance.one_in(5) {
                 // At once again, while it opens. The other side stays, so nothing is gone with both.
                 thread::sleep(self.chance.time(LIFE / 4));
-                victim = Some(self.running.len() - 1);
+                victim = Some(self.next - 1);
                 continue;
             }
             if self.await_open()? || self.await_progress(&counts)? {
-                self.outcome.torn += 1;
-                return Ok(true);
+                return self.cut();
             }
             self.outcome.stall = self.outcome.stall.max(start.elapsed());
         }
+        if self.disarm()? || self.await_open()? {
+            return self.cut();
+        }
+        Ok(false)
+    }
+
+    fn cut(&mut self) -> Result<bool, Wrong> {
+        self.outcome.torn += 1;
+        Ok(true)
+    }
+
+    /// Replaces all that may die by themselves by others that do not.
+    fn disarm(&mut self) -> Result<bool, Wrong> {
+        while let Some(place) = self
+            .running
+            .iter()
+            .position(|member| member.part.armed.is_some())
+        {
+            let end = self.kill(place)?;
+            self.start(end, false)?;
+        }
         self.await_open()
+    }
+
+    fn deaths(&self) -> u64 {
+        self.outcome.senders + self.outcome.receivers
+    }
+
+    fn count_death(&mut self, end: End) {
+        match end {
+            End::Sender => self.outcome.senders += 1,
+            End::Receiver => self.outcome.receivers += 1,
+        }
     }
 
     /// One of those at this end.
@@ -281,11 +403,8 @@ impl<'a> Round<'a> {
         let member = self.running.swap_remove(place);
         member.child.kill().map_err(told)?;
         member.child.join().map_err(told)?;
-        match member.end {
-            End::Sender => self.outcome.senders += 1,
-            End::Receiver => self.outcome.receivers += 1,
-        }
         let end = member.end;
+        self.count_death(end);
         self.retire(member, true)?;
         Ok(end)
     }
@@ -317,36 +436,23 @@ impl<'a> Round<'a> {
 
     /// Waits until somebody receives one more; `true` if a stream turned out to be cut.
     fn await_progress(&mut self, before: &[(u32, u64)]) -> Result<bool, Wrong> {
-        let running = &self.running;
-        let mut torn = false;
-        let went_on = wait_until(self.watchdog, || {
-            for member in running {
-                match member.part.page.stage()? {
-                    Stage::Wrong | Stage::Done => return Err(io::Error::other(member.said())),
-                    Stage::Torn => {
-                        torn = true;
-                        return Ok(true);
-                    }
-                    Stage::Opening | Stage::Open => {}
-                }
-                if member.end == End::Receiver {
-                    let known = before.iter().find(|(id, _)| *id == member.part.id);
-                    if member
-                        .part
-                        .page
-                        .has_more_than(known.map_or(0, |(_, count)| *count))?
-                    {
-                        return Ok(true);
-                    }
+        self.wait(true, "nobody receives", |round| {
+            for member in round
+                .running
+                .iter()
+                .filter(|member| member.end == End::Receiver)
+            {
+                let known = before.iter().find(|(id, _)| *id == member.part.id);
+                if member
+                    .part
+                    .page
+                    .has_more_than(known.map_or(0, |(_, count)| *count))?
+                {
+                    return Ok(true);
                 }
             }
             Ok(false)
-        });
-        match went_on {
-            Ok(true) => Ok(torn),
-            Ok(false) => Err(format!("hang: nobody receives; {}", self.describe())),
-            Err(error) => Err(told(error)),
-        }
+        })
     }
 
     /// Who is there and what they do, for whoever looks into a hang.
@@ -394,6 +500,7 @@ impl<'a> Round<'a> {
         let ending = self.chance.of(&endings).unwrap_or(Ending::Stop);
         match ending {
             Ending::Stop => {
+                self.arm_the_last()?;
                 self.ledger.order(DRAIN | STOP).map_err(told)?;
                 self.ends = None;
                 self.await_all(true)
@@ -423,38 +530,45 @@ impl<'a> Round<'a> {
         Ok(())
     }
 
-    /// Waits until all end by themselves, because the other side is gone; tells `drained`, unless a stream was cut.
+    /// Waits until all end by themselves, because the other side is gone; tells `drained`, unless a death has prevented that.
     fn await_all(&mut self, drained: bool) -> Result<bool, Wrong> {
-        let running = &self.running;
-        let ended = wait_until(self.watchdog, || {
-            Ok(running
-                .iter()
-                .all(|member| member.child.exit_status().is_some()))
-        });
-        if !ended.map_err(told)? {
-            return Err(format!(
-                "hang: not told that the others are gone; {}",
-                self.describe()
-            ));
+        let torn = self.wait(
+            false,
+            "somebody is not told that the others are gone",
+            |round| {
+                Ok(round
+                    .running
+                    .iter()
+                    .all(|member| member.child.exit_status().is_some()))
+            },
+        )?;
+        if torn {
+            self.outcome.torn += 1;
+            self.massacre()?;
         }
-        let mut whole = drained;
         while let Some(member) = self.running.pop() {
-            match member.part.page.stage().map_err(told)? {
-                Stage::Torn => {
-                    self.outcome.torn += 1;
-                    whole = false;
-                }
-                Stage::Done | Stage::Wrong => {}
-                stage => {
-                    return Err(format!(
-                        "ended while {stage:?}: {:?}",
-                        member.child.exit_status()
-                    ));
-                }
-            }
             self.retire(member, false)?;
         }
-        Ok(whole)
+        Ok(drained && self.whole && !torn)
+    }
+
+    /// Has some of those who are told to end die while they close their end.
+    fn arm_the_last(&mut self) -> Result<(), Wrong> {
+        let Some(hits) = &self.hits else {
+            return Ok(());
+        };
+        for member in &mut self.running {
+            if self.chance.one_in(3) {
+                continue;
+            }
+            member.last = hits.choose(&mut self.chance, true).map(|armed| armed.point);
+            let place = crash_points::points()
+                .iter()
+                .position(|point| Some(*point) == member.last);
+            let number = place.map_or(0, |place| place as u64 + 1);
+            member.part.page.arm(number).map_err(told)?;
+        }
+        Ok(())
     }
 
     fn count(&mut self, drained: bool) -> Result<(), Wrong> {
@@ -465,14 +579,17 @@ impl<'a> Round<'a> {
         let (tally, wrong) = tally(&self.past, self.case.taken(), batch, drained).map_err(told)?;
         self.outcome.tally = tally;
         self.outcome.wrong.extend(wrong);
-        debug_assert!(matches!(self.case.taken(), Taken::Again | Taken::Lost));
         Ok(())
     }
 
     /// Under the same name one can start again at once, and the last one out leaves nothing.
     fn open_again(&self) -> Result<(), Wrong> {
         if !self.case.named {
-            return Ok(());
+            // Also a queue without a name is something, which the next to make one removes if its users died.
+            return match self.case.scheme() {
+                "sysv" => self.channel.pair().map(drop).map_err(told),
+                _ => Ok(()),
+            };
         }
         let again = |error: String| format!("opened again: {error}");
         let (mut tx, mut rx) = self.channel.pair().map_err(|error| again(told(error)))?;

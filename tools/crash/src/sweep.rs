@@ -1,19 +1,23 @@
 //! Rounds until enough were killed.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use crate::{
     case::Case,
     chance::{Chance, mix},
     ledger::Ledger,
+    points::Hits,
     private,
     round::{Outcome, Round},
 };
 
 /// How many are killed in one round at most: what is written down of it is kept until it ends.
 const ROUND: u64 = 150;
-/// How many problems are told of one transport.
-const TOLD: usize = 20;
+/// How many more are killed, for each death at a point that is wanted, before it counts as a point that nobody comes to.
+const PATIENCE: u64 = 2000;
 
 /// How much to do.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +27,10 @@ pub(crate) struct Effort {
     pub(crate) watchdog: Duration,
     /// Whether this process is in a world of its own, so that what is left can be told.
     pub(crate) private: bool,
+    /// How many problems of one transport are enough.
+    pub(crate) told: usize,
+    /// How many shall die at each named point; 0 if all die at random.
+    pub(crate) each: u64,
 }
 
 /// What came of it, for one transport.
@@ -31,6 +39,8 @@ pub(crate) struct Result {
     pub(crate) name: String,
     pub(crate) total: Outcome,
     pub(crate) took: Duration,
+    /// Where they died, if they were to die at points.
+    pub(crate) hits: Option<Hits>,
 }
 
 /// Kills the users of one transport.
@@ -43,13 +53,27 @@ pub(crate) fn sweep(case: &Case, ledger: &Ledger, effort: Effort) -> Result {
     let mut chance = Chance::new(own);
     let mut total = Outcome::default();
     let descriptors = private::descriptors().unwrap_or(0);
-    while total.senders + total.receivers < effort.kills && total.wrong.len() < TOLD {
+    // What others have left is not its fault.
+    let left = private::leftovers(descriptors).unwrap_or_default();
+    let mut told: BTreeSet<String> = left.into_iter().collect();
+    let mut hits = (effort.each > 0).then(|| Hits::of(case));
+    let is_done = |total: &Outcome, hits: &Option<Hits>| {
+        let killed = total.senders + total.receivers;
+        let reached = hits
+            .as_ref()
+            .is_none_or(|hits| hits.below(effort.each).is_empty());
+        killed >= effort.kills && (reached || killed > effort.kills + PATIENCE * effort.each)
+    };
+    while !is_done(&total, &hits) && total.wrong.len() < effort.told {
         let seed = chance.next();
-        let left = effort.kills - total.senders - total.receivers;
-        let kills = (1 + chance.below(ROUND)).min(left);
-        let round = Round::new(case, ledger, seed, effort.watchdog);
-        let outcome = match round {
-            Ok(round) => round.run(kills),
+        let most = if hits.is_some() { ROUND / 3 } else { ROUND };
+        let kills = 1 + chance.below(most);
+        let outcome = match Round::new(case, ledger, seed, effort.watchdog, hits.clone()) {
+            Ok(round) => {
+                let (outcome, more) = round.run(kills);
+                hits = more;
+                outcome
+            }
             Err(wrong) => Outcome {
                 wrong: vec![wrong],
                 ..Outcome::default()
@@ -58,18 +82,33 @@ pub(crate) fn sweep(case: &Case, ledger: &Ledger, effort: Effort) -> Result {
         add(&mut total, outcome, seed);
         if effort.private {
             match private::leftovers(descriptors) {
-                Ok(left) => total.wrong.extend(
-                    left.into_iter()
-                        .map(|left| format!("round {seed:#x}: {left}")),
-                ),
+                Ok(left) => {
+                    for left in left {
+                        // What stays is told once.
+                        if told.insert(left.clone()) {
+                            total.wrong.push(format!("round {seed:#x}: {left}"));
+                        }
+                    }
+                }
                 Err(error) => total.wrong.push(error.to_string()),
             }
         }
+    }
+    let stopped = total.wrong.len() >= effort.told;
+    let missed = hits
+        .iter()
+        .filter(|_| !stopped)
+        .flat_map(|hits| hits.below(1));
+    for point in missed {
+        total
+            .wrong
+            .push(format!("nobody came to the point {point}"));
     }
     Result {
         name,
         total,
         took: start.elapsed(),
+        hits,
     }
 }
 

@@ -1,0 +1,121 @@
+//! Which named points of the library's protocols each transport has, and which to try next.
+
+use std::collections::BTreeMap;
+
+use laneway::crash_points;
+
+use crate::{case::Case, chance::Chance};
+
+/// How a point is chosen for a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Armed {
+    pub(crate) point: &'static str,
+    /// At which passing to die.
+    pub(crate) nth: u32,
+}
+
+/// Whether the users of this transport come to this point. Every point must belong to some transport.
+fn has(case: &Case, point: &str) -> bool {
+    let scheme = case.scheme();
+    let ring = scheme.starts_with("shm");
+    let in_memory = ring || scheme == "sysv";
+    let pipe = matches!(scheme, "pipe" | "fifo");
+    let (family, _) = point.split_once('.').unwrap_or((point, ""));
+    match family {
+        "lock" | "locked" => scheme == "shm+lock",
+        "spsc" => scheme == "shm+spsc",
+        "mpmc" => scheme == "shm+mpmc",
+        "number" => matches!(scheme, "shm+lock" | "shm+mpmc"),
+        "sleep" | "wake" => in_memory,
+        "stream" => pipe,
+        "fifo" => scheme == "fifo",
+        "sysv" => match point {
+            "sysv.file" | "sysv.made" => scheme == "sysv" && case.named,
+            _ => scheme == "sysv",
+        },
+        "segment" => match point {
+            "segment.left" | "segment.gone" => in_memory,
+            // Also a queue without a name has a segment with one; but the harness has made it, and is the last one out.
+            "segment.last-gate" => scheme == "sysv" || ring && case.named,
+            _ => in_memory && case.named,
+        },
+        _ => false,
+    }
+}
+
+/// Whether a member comes to it only when it ends.
+fn is_last(point: &str) -> bool {
+    matches!(
+        point,
+        "segment.left"
+            | "segment.gone"
+            | "segment.last-gate"
+            | "segment.last-discarded"
+            | "segment.removed"
+    )
+}
+
+/// How often users of a transport have died at each of its points.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Hits(BTreeMap<&'static str, u64>);
+
+impl Hits {
+    /// None yet, at each point that the transport has.
+    pub(crate) fn of(case: &Case) -> Self {
+        let points = crash_points::points()
+            .iter()
+            .filter(|point| has(case, point));
+        Self(points.map(|&point| (point, 0)).collect())
+    }
+
+    pub(crate) fn hit(&mut self, point: &'static str) {
+        *self.0.entry(point).or_default() += 1;
+    }
+
+    /// Those at which fewer than so many have died.
+    pub(crate) fn below(&self, wanted: u64) -> Vec<&'static str> {
+        let few = self.0.iter().filter(|&(_, &hits)| hits < wanted);
+        few.map(|(&point, _)| point).collect()
+    }
+
+    /// How many points there are, and the least number of deaths at one.
+    pub(crate) fn summary(&self) -> (usize, u64) {
+        (self.0.len(), self.0.values().copied().min().unwrap_or(0))
+    }
+
+    /// A point for a new member, one of those with the fewest deaths; or for one that shall end.
+    pub(crate) fn choose(&self, chance: &mut Chance, ending: bool) -> Option<Armed> {
+        let suits = self.0.iter().filter(|(point, _)| is_last(point) == ending);
+        // Some points are come to only after a death at another.
+        let least = match chance.one_in(2) {
+            true => u64::MAX - 2,
+            false => suits.clone().map(|(_, &hits)| hits).min()?,
+        };
+        let few: Vec<&'static str> = suits
+            .filter(|&(_, &hits)| hits <= least + 2)
+            .map(|(&point, _)| point)
+            .collect();
+        let nth = match chance.below(4) {
+            0 | 1 => 1,
+            2 => 1 + chance.below(4),
+            _ => 1 + chance.below(200),
+        };
+        Some(Armed {
+            point: chance.of(&few)?,
+            nth: if ending {
+                1
+            } else {
+                u32::try_from(nth).unwrap_or(1)
+            },
+        })
+    }
+}
+
+/// Points that no transport has.
+pub(crate) fn orphans(cases: &[Case]) -> Vec<&'static str> {
+    let points = crash_points::points().iter();
+    points
+        .filter(|point| !cases.iter().any(|case| has(case, point)))
+        .copied()
+        .collect()
+}
