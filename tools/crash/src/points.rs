@@ -43,16 +43,33 @@ fn has(case: &Case, point: &str) -> bool {
     }
 }
 
-/// Whether a member comes to it only when it ends.
-fn is_last(point: &str) -> bool {
-    matches!(
+/// When in its life a member shall die.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    /// While it makes the channel, or heals what another has left of it.
+    First,
+    /// While it opens, sends or receives.
+    Open,
+    /// While it closes its end.
+    Last,
+}
+
+/// Whether a member may come to the point then.
+fn suits(point: &str, when: When) -> bool {
+    let last = matches!(
         point,
         "segment.left"
             | "segment.gone"
             | "segment.last-gate"
             | "segment.last-discarded"
             | "segment.removed"
-    )
+    );
+    let first = ["segment.", "sysv.file", "sysv.made", "fifo."];
+    match when {
+        When::First => !last && first.iter().any(|start| point.starts_with(start)),
+        When::Open => !last,
+        When::Last => last,
+    }
 }
 
 /// How often users of a transport have died at each of its points.
@@ -83,9 +100,9 @@ impl Hits {
         (self.0.len(), self.0.values().copied().min().unwrap_or(0))
     }
 
-    /// A point for a new member, one of those with the fewest deaths; or for one that shall end.
-    pub(crate) fn choose(&self, chance: &mut Chance, ending: bool) -> Option<Armed> {
-        let suits = self.0.iter().filter(|(point, _)| is_last(point) == ending);
+    /// A point for a member, one of those with the fewest deaths or any.
+    pub(crate) fn choose(&self, chance: &mut Chance, when: When) -> Option<Armed> {
+        let suits = self.0.iter().filter(|(point, _)| suits(point, when));
         // Some points are come to only after a death at another.
         let least = match chance.one_in(2) {
             true => u64::MAX - 2,

@@ -20,7 +20,7 @@ use crate::{
     ledger::{DRAIN, Ledger, STOP, Stage},
     member::{KEY, Part, Taking},
     message::LEAST,
-    points::Hits,
+    points::{Hits, When},
     tally::{Past, Tally, tally},
 };
 
@@ -69,7 +69,7 @@ pub(crate) struct Round<'a> {
     chance: Chance,
     watchdog: Duration,
     channel: BoxChannel,
-    /// What members' ends are made from, if the channel has no name.
+    /// What members' ends are made from, if the channel has no name; or what keeps it open.
     ends: Option<(BoxSender, BoxReceiver)>,
     longest: usize,
     alike: bool,
@@ -124,9 +124,11 @@ impl<'a> Round<'a> {
         let word = format!("laneway-crash.{}.{seed:x}", std::process::id());
         let channel = case.channel(&case.unique_name(&word), &keys);
         ledger.clear().map_err(told)?;
-        let ends = match case.named {
-            true => None,
-            false => Some(channel.pair().map_err(told)?),
+        // Where an end stays open here, both sides may die at points: there is never nobody, with whom what was sent would go.
+        let held = !case.named || hits.is_some() && case.is_shared() && chance.one_in(2);
+        let ends = match held {
+            true => Some(channel.pair().map_err(told)?),
+            false => None,
         };
         let most = if case.is_packet() || case.may_be_torn() {
             1000
@@ -187,6 +189,10 @@ impl<'a> Round<'a> {
             let count = if shared { 1 + self.chance.below(4) } else { 1 };
             for _ in 0..count {
                 self.start(end, true)?;
+                if self.past.is_empty() && self.running.len() == 1 {
+                    // The first one makes the channel, and whoever takes its place heals what it leaves.
+                    self.await_open()?;
+                }
             }
         }
         self.await_open().map(drop)
@@ -203,11 +209,12 @@ impl<'a> Round<'a> {
             Taking::Drain(max),
             Taking::DrainFirst(max),
         ];
+        // Alone, it makes the channel.
+        let alone = self.case.named && self.running.is_empty() && self.ends.is_none();
+        let when = if alone { When::First } else { When::Open };
+        let willing = willing && (end == self.side || self.ends.is_some());
         let armed = match &self.hits {
-            // One side at a time, so that not all are gone at once, and with them what they have sent.
-            Some(hits) if willing && end == self.side && !self.chance.one_in(3) => {
-                hits.choose(&mut self.chance, false)
-            }
+            Some(hits) if willing && !self.chance.one_in(3) => hits.choose(&mut self.chance, when),
             _ => None,
         };
         let part = Part {
@@ -228,7 +235,8 @@ impl<'a> Round<'a> {
             End::Receiver => copy.receive(),
         });
         let process = match (&self.ends, end) {
-            (None, _) => process,
+            _ if self.case.named => process,
+            (None, _) => return Err("its ends are closed".to_owned()),
             (Some((tx, _)), End::Sender) => process.give(KEY, tx).map_err(told)?,
             (Some((_, rx)), End::Receiver) => process.give(KEY, rx).map_err(told)?,
         };
@@ -247,13 +255,15 @@ impl<'a> Round<'a> {
     fn attend(&mut self, replace: bool) -> Result<bool, Wrong> {
         let mut place = 0;
         while let Some(member) = self.running.get(place) {
+            // In this order: one that has ended has said how.
+            let ended = member.child.exit_status();
             let stage = member.part.page.stage().map_err(told)?;
             match stage {
                 Stage::Torn => return Ok(true),
                 Stage::Wrong => return Err(member.said()),
                 Stage::Opening | Stage::Open | Stage::Done => {}
             }
-            let Some(status) = member.child.exit_status() else {
+            let Some(status) = ended else {
                 place += 1;
                 continue;
             };
@@ -321,7 +331,7 @@ impl<'a> Round<'a> {
             if self.attend(true)? {
                 return self.cut();
             }
-            if self.hits.is_none() {
+            if self.hits.is_none() || self.ends.is_some() {
                 self.side = self
                     .chance
                     .of(&[End::Sender, End::Receiver])
@@ -561,7 +571,9 @@ impl<'a> Round<'a> {
             if self.chance.one_in(3) {
                 continue;
             }
-            member.last = hits.choose(&mut self.chance, true).map(|armed| armed.point);
+            member.last = hits
+                .choose(&mut self.chance, When::Last)
+                .map(|armed| armed.point);
             let place = crash_points::points()
                 .iter()
                 .position(|point| Some(*point) == member.last);
