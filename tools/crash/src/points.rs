@@ -119,10 +119,9 @@ impl Hits {
         };
         Some(Armed {
             point: chance.of(&few)?,
-            nth: if ending {
-                1
-            } else {
-                u32::try_from(nth).unwrap_or(1)
+            nth: match when {
+                When::Open => u32::try_from(nth).unwrap_or(1),
+                When::First | When::Last => 1,
             },
         })
     }
