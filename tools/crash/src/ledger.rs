@@ -31,6 +31,10 @@ pub(crate) enum Stage {
 
 /// What those who run shall do. Bits.
 pub(crate) const DRAIN: u64 = 1;
+/// Senders do nothing any more, and wait to be killed.
+pub(crate) const HOLD_SENDERS: u64 = 4;
+/// The same for receivers.
+pub(crate) const HOLD_RECEIVERS: u64 = 8;
 /// Senders end.
 pub(crate) const STOP: u64 = 2;
 

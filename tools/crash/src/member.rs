@@ -50,6 +50,8 @@ pub(crate) struct Part {
     pub(crate) taking: Taking,
     /// Whether a stream may turn out to be cut.
     pub(crate) may_be_torn: bool,
+    /// The order at which it does nothing any more.
+    pub(crate) holds: u64,
     /// Where to die.
     pub(crate) armed: Option<Armed>,
 }
@@ -100,6 +102,14 @@ impl Part {
         let place = place.and_then(|place| usize::try_from(place).ok());
         if let Some(point) = place.and_then(|place| crash_points::points().get(place)) {
             crash_points::die_at(point, 1);
+        }
+        Ok(())
+    }
+
+    /// Does nothing, if its side shall.
+    fn hold(&self) -> Result<(), Wrong> {
+        while self.page.orders()? & self.holds != 0 {
+            thread::sleep(PAUSE);
         }
         Ok(())
     }
@@ -202,6 +212,7 @@ impl Part {
             if chance.one_in(8) {
                 thread::sleep(chance.time(PAUSE));
             }
+            self.hold()?;
         }
         Ok(())
     }
@@ -275,6 +286,7 @@ impl Part {
             if chance.one_in(64) {
                 // So that the channel fills up.
                 thread::sleep(chance.time(PAUSE));
+                self.hold()?;
             }
         }
     }

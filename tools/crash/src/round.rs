@@ -17,7 +17,7 @@ use nix::sys::signal::Signal;
 use crate::{
     case::Case,
     chance::Chance,
-    ledger::{DRAIN, Ledger, STOP, Stage},
+    ledger::{DRAIN, HOLD_RECEIVERS, HOLD_SENDERS, Ledger, STOP, Stage},
     member::{KEY, Part, Taking},
     message::LEAST,
     points::{Hits, When},
@@ -26,6 +26,17 @@ use crate::{
 
 /// The longest time that a member lives before it is killed at random.
 const LIFE: Duration = Duration::from_micros(1500);
+
+/// How long somebody has nothing to do until it has certainly fallen asleep for good.
+const SLEEP: Duration = Duration::from_millis(250);
+
+/// The order that has the members with this end do nothing.
+const fn holds(end: End) -> u64 {
+    match end {
+        End::Sender => HOLD_SENDERS,
+        End::Receiver => HOLD_RECEIVERS,
+    }
+}
 
 /// How a round ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -227,6 +238,7 @@ impl<'a> Round<'a> {
             taking: self.chance.of(&taking).unwrap_or(Taking::Peek),
             // Only a death cuts.
             may_be_torn: self.case.may_be_torn() && !self.past.is_empty(),
+            holds: holds(end),
             armed,
         };
         let copy = part.clone();
@@ -510,6 +522,7 @@ impl<'a> Round<'a> {
         let ending = self.chance.of(&endings).unwrap_or(Ending::Stop);
         match ending {
             Ending::Stop => {
+                self.start_the_last()?;
                 self.arm_the_last()?;
                 self.ledger.order(DRAIN | STOP).map_err(told)?;
                 self.ends = None;
@@ -532,8 +545,13 @@ impl<'a> Round<'a> {
     }
 
     fn kill_all(&mut self, end: End) -> Result<(), Wrong> {
-        // So that those across sleep, sometimes.
-        thread::sleep(self.chance.time(LIFE * 20));
+        if self.chance.one_in(2) {
+            // Those across sleep, and for so long that they rely on being told of a death.
+            self.ledger.order(DRAIN | holds(end)).map_err(told)?;
+            thread::sleep(SLEEP);
+        } else {
+            thread::sleep(self.chance.time(LIFE * 20));
+        }
         while let Some(place) = self.running.iter().position(|member| member.end == end) {
             self.kill(place)?;
         }
@@ -562,13 +580,30 @@ impl<'a> Round<'a> {
         Ok(drained && self.whole && !torn)
     }
 
+    /// Starts some more who die where they are to, with nobody in their place: then those who are left must see to what they leave.
+    fn start_the_last(&mut self) -> Result<(), Wrong> {
+        if self.case.is_shared() && self.hits.is_some() {
+            self.side = self
+                .chance
+                .of(&[End::Sender, End::Receiver])
+                .unwrap_or(End::Sender);
+            self.start(self.side, true)?;
+            self.wait(false, "somebody does not open", |round| {
+                let mut stages = round.running.iter().map(|member| member.part.page.stage());
+                stages.try_fold(true, |all, stage| Ok(all && stage? != Stage::Opening))
+            })?;
+            thread::sleep(LIFE * 4);
+        }
+        Ok(())
+    }
+
     /// Has some of those who are told to end die while they close their end.
     fn arm_the_last(&mut self) -> Result<(), Wrong> {
         let Some(hits) = &self.hits else {
             return Ok(());
         };
         for member in &mut self.running {
-            if self.chance.one_in(3) {
+            if member.part.armed.is_some() || self.chance.one_in(3) {
                 continue;
             }
             member.last = hits
