@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Takes the tables and plots of BENCHMARKS.md again, on this machine, where nothing else should run: about six minutes.
+# Takes the tables and plots of BENCHMARKS.md again, on this machine, where nothing else should run: about eight minutes.
 #
 #   benches/numbers.sh          measures, saves the figures in target/numbers, and writes
 #   benches/numbers.sh --saved  writes what was saved
 #
-# SECONDS_A_SIZE, SLICES and ROUNDS make it shorter, BENCHMARKS names another file. Rivals that are not installed are named
+# SECONDS_A_SIZE, SLICES, ROUNDS and TURNS make it shorter, BENCHMARKS names another file. Rivals that are not installed are named
 # as such, except those that take a C++ compiler to build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -36,6 +36,9 @@ measure() {
     cargo run --release --quiet --package laneway-cli -- $choose --json "$saved/choices.json" > "$saved/choices.md"
     # shellcheck disable=SC2086
     "${tool[@]}" $peers --json "$saved/peers.json" > /dev/null
+    for what in pool queue; do
+        "${tool[@]}" "$what" --rounds "${TURNS:-9}" --markdown > "$saved/$what.md"
+    done
     echo "\`cargo run --release -- $choose\`." > "$saved/choose"
     echo "\`cargo run --release -p laneway-peers --features $features -- $peers\`." > "$saved/peers"
 }
@@ -78,5 +81,15 @@ fi
     echo "![everybody, round trips of 8 bytes](docs/plots/peers-roundtrip.svg)"
     echo
 } > "$saved/rivals.md"
+{
+    echo
+    echo "$(cat "$saved/taken") \`cargo run --release -p laneway-peers -- pool\` and \`... queue\`, with \`--rounds ${TURNS:-9} --markdown\`."
+    echo
+    cat "$saved/pool.md"
+    echo
+    cat "$saved/queue.md"
+    echo
+} > "$saved/multiprocessing.md"
 insert "" "$saved/transports.md"
 insert "peers " "$saved/rivals.md"
+insert "multiprocessing " "$saved/multiprocessing.md"

@@ -38,6 +38,8 @@ pub struct Capabilities {
     pub zero_copy_send: bool,
     /// A peeked message is read where the sender wrote it.
     pub zero_copy_recv: bool,
+    /// A message that a receiver had taken and not finished when it died is given again, to its successor or to another.
+    pub redelivers: bool,
     /// A message passes through a buffer in the kernel, and each call enters the kernel.
     pub kernel_buffered: bool,
     /// How long messages and the name live.
@@ -54,6 +56,7 @@ impl Capabilities {
         pollable: false,
         zero_copy_send: false,
         zero_copy_recv: false,
+        redelivers: false,
         kernel_buffered: false,
         lifetime: Lifetime::Endpoints,
     };

@@ -82,6 +82,47 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &["40000 after 4000 deposits", "40000 after the robbery"],
     ),
     ("producers_consumers", &["sentinels: * ms", "close: * ms"]),
+    (
+        "pool_apply",
+        &[
+            "at once: 100",
+            "job 1: 0",
+            "job 2: 1",
+            "job 3: 4",
+            "job 4: 9",
+            "job 5: 16",
+            "in time: 400",
+            "worker * ended with job 7 in its hands (exit status: 3); submit it again if it may be done twice",
+            "and the pool goes on: 900",
+            "Ok(7)",
+            "Err(\"42 divided by nothing\")",
+        ],
+    ),
+    (
+        "pool_results",
+        &[
+            "[[\"not\", \"to\", \"be\", \"or\"], [\"question\", \"that\", \"the\", \"is\"]]",
+            "[0, 1, 8, 27, 64, 125, 216, 343]",
+            "in order: 1",
+            "in order: 8",
+            "in order: 27",
+            "in any order: 371507500",
+            "1728",
+            "job * panicked in worker *: 13 brings bad luck",
+            "2744",
+        ],
+    ),
+    (
+        "pipeline",
+        &[
+            "stage  workers  *  items/s  *",
+            "read         1            0           84  *",
+            "words        4           84           84  *",
+            "count        2           84           84  *",
+            "sink         1           84            0  *",
+            "500000 words",
+        ],
+    ),
 ];
 
 /// The most lines an example may have; a whole transport has more.

@@ -11,12 +11,14 @@ use std::{
     time::Duration,
 };
 
+use clap::builder::BoolishValueParser;
 use laneway::{
     Registry,
     choose::{Choice, Need, Needs, Objective, Slo, choose},
 };
 
 use crate::{
+    cores::Cores,
     exit::Failure,
     figures, page,
     preset::Preset,
@@ -59,7 +61,7 @@ Exit codes:
   128+N as shells count it, ended by signal N, with nothing left behind";
 
 /// What a file settles.
-const REPLAYED: [&str; 12] = [
+const REPLAYED: [&str; 14] = [
     "preset",
     "size",
     "size_file",
@@ -70,6 +72,8 @@ const REPLAYED: [&str; 12] = [
     "wait",
     "needs",
     "named",
+    "related",
+    "cores",
     "time",
     "markdown",
 ];
@@ -102,6 +106,12 @@ pub(crate) struct Args {
     /// Short for --needs named: only transports that unrelated processes find by name
     #[arg(long, help_heading = "What counts")]
     named: bool,
+    /// Whether one process starts the other: no is short for --needs named
+    #[arg(long, value_name = "YES|NO", value_parser = BoolishValueParser::new(), help_heading = "What counts")]
+    related: Option<bool>,
+    /// The cores to measure on, as in 0,1 or 0-3 [default: all that this process may use]
+    #[arg(long, value_name = "LIST", help_heading = "Measuring")]
+    cores: Option<Cores>,
     /// How long to measure, about, for each size
     #[arg(long, value_name = "SECONDS", default_value = "9", value_parser = units::measuring, help_heading = "Measuring")]
     time: Duration,
@@ -130,6 +140,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
     if let Some(path) = &args.replay {
         return answer(args, &replayed(args, path)?);
+    }
+    if let Some(cores) = &args.cores {
+        cores.stay()?;
     }
     let all = wanted(args)?;
     if args.markdown {
@@ -190,7 +203,9 @@ fn wanted(args: &Args) -> Result<Vec<Needs>, Failure> {
             (needs.slo, needs.objective) = (preset.slo, preset.objective);
         }
         needs.must.extend(&args.needs);
-        needs.must.extend(args.named.then_some(Need::Named));
+        needs
+            .must
+            .extend((args.named || args.related == Some(false)).then_some(Need::Named));
         needs.slo = args.slo.or(needs.slo);
         needs.objective = args.by.or(needs.objective);
         needs.cpu_budget = args.cpu_budget;

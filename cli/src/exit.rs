@@ -70,6 +70,8 @@ pub(crate) enum Failure {
         path: PathBuf,
         error: RecordingError,
     },
+    /// Cores that this process may not use, or that there are not.
+    Cores(io::Error),
     /// Several sizes were given where one is measured.
     Sizes,
     /// A list is to be saved, and no file was named.
@@ -98,6 +100,7 @@ impl Failure {
             | Self::Nameless { .. }
             | Self::Block { .. }
             | Self::Recording { .. }
+            | Self::Cores(_)
             | Self::Sizes
             | Self::NoFile
             | Self::NoChoice(_)
@@ -188,6 +191,10 @@ impl fmt::Display for Failure {
             Self::Recv { address, error } => write!(f, "{address}: {error}"),
             Self::Channel { address, error } => write!(f, "{address}: {error}"),
             Self::Recording { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::Cores(error) => write!(
+                f,
+                "cannot measure on these cores: {error}; laneway doctor says which there are"
+            ),
             Self::Sizes => {
                 f.write_str("several sizes go with choose --markdown only; ask for one at a time")
             }

@@ -75,6 +75,7 @@ struct Row {
     pollable: bool,
     zero_copy_send: bool,
     zero_copy_recv: bool,
+    redelivers: bool,
     kernel_buffered: bool,
     lifetime: Option<&'static str>,
     /// At the defaults of its addresses, if it could be opened.
@@ -133,6 +134,7 @@ impl Row {
             pollable: has(|can| can.pollable),
             zero_copy_send: has(|can| can.zero_copy_send),
             zero_copy_recv: has(|can| can.zero_copy_recv),
+            redelivers: has(|can| can.redelivers),
             kernel_buffered: has(|can| can.kernel_buffered),
             lifetime: can.map(|can| lifetime(can.lifetime)),
             available: limits.is_ok(),

@@ -1,6 +1,7 @@
 //! The laneway command.
 
 mod choose;
+mod cores;
 mod doctor;
 mod exit;
 mod figures;

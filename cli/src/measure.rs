@@ -8,8 +8,8 @@ use laneway::{
 };
 
 use crate::{
-    exit::Failure, figures, named, page, progress::watched, recording, saved::Files, screen,
-    screen::Screen, units, workload,
+    cores::Cores, exit::Failure, figures, named, page, progress::watched, recording, saved::Files,
+    screen, screen::Screen, units, workload,
 };
 
 const MORE: &str = "\
@@ -36,6 +36,9 @@ pub(crate) struct Args {
     addresses: Vec<String>,
     #[command(flatten)]
     workload: workload::Flags,
+    /// The cores to measure on, as in 0,1 or 0-3 [default: all that this process may use]
+    #[arg(long, value_name = "LIST", help_heading = "Measuring")]
+    cores: Option<Cores>,
     /// How long to measure, about
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = units::measuring, help_heading = "Measuring")]
     time: Duration,
@@ -57,6 +60,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let [workload] = workloads.as_slice() else {
         return Err(Failure::Sizes);
     };
+    if let Some(cores) = &args.cores {
+        cores.stay()?;
+    }
     let plan = Plan::within(args.time, addresses.len(), workload);
     let comparison = watched(&workload.sizes.to_string(), |watch| {
         compare(&registry, &addresses, workload, &plan, watch)

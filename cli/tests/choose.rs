@@ -357,15 +357,61 @@ fn measuring() -> Child {
         .stdout(Stdio::null())
         .spawn()
         .expect("runs");
+    wait_until("it makes objects", || objects(child.id()).len() >= 6);
+    child
+}
+
+/// The processes that one has started.
+fn children(pid: u32) -> Vec<u32> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("runs");
+    let lists = threads.flatten().filter_map(|thread| {
+        let path = thread.path().join("children");
+        fs::read_to_string(path).ok()
+    });
+    let pids = lists.flat_map(|list| {
+        let pids = list
+            .split_whitespace()
+            .map(|pid| pid.parse().expect("a pid"));
+        pids.collect::<Vec<u32>>()
+    });
+    pids.collect()
+}
+
+/// System V queues that one of these processes has used last.
+fn queues(pids: &[u32]) -> Vec<String> {
+    let queues = fs::read_to_string("/proc/sysvipc/msg").expect("has queues");
+    let used = queues.lines().skip(1).filter(|line| {
+        let mut users = line.split_whitespace().skip(5).take(2);
+        users.any(|pid| pids.iter().any(|known| pid == known.to_string()))
+    });
+    used.map(str::to_owned).collect()
+}
+
+/// Waits until `done`.
+fn wait_until(what: &str, done: impl Fn() -> bool) {
     let start = Instant::now();
-    while objects(child.id()).len() < 6 {
-        assert!(
-            start.elapsed() < Duration::from_secs(60),
-            "it makes no objects"
-        );
+    while !done() {
+        assert!(start.elapsed() < Duration::from_secs(60), "{what}");
         thread::sleep(Duration::from_millis(5));
     }
-    child
+}
+
+#[test]
+fn a_kill_in_the_middle_leaves_nothing_behind() {
+    let mut child = measuring();
+    let is_busy = || {
+        let peers = children(child.id());
+        // Two for each transport.
+        peers.len() >= 12 && !queues(&peers).is_empty()
+    };
+    wait_until("all its peers are there, and use a queue", is_busy);
+    let peers = children(child.id());
+    child.kill().expect("is ours");
+    child.wait().expect("is ours");
+    let lives = |pid: &u32| fs::exists(format!("/proc/{pid}")).expect("can be looked at");
+    wait_until("its peers end", || !peers.iter().any(lives));
+    assert_eq!(objects(child.id()), Vec::<PathBuf>::new());
+    assert_eq!(queues(&peers), Vec::<String>::new());
 }
 
 #[test]

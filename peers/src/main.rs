@@ -7,8 +7,10 @@ mod crowd;
 mod figure;
 mod futex;
 mod isolated;
+mod multiprocessing;
 mod nap;
 mod plot;
+mod ratios;
 mod rivals;
 mod row;
 mod saved;
@@ -52,6 +54,8 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Pool(multiprocessing::pool::Args),
+    Queue(multiprocessing::queue::Args),
     /// Draw saved runs as SVG
     Plot {
         /// What `laneway choose --markdown --json FILE` saved
@@ -67,15 +71,17 @@ enum Command {
 }
 
 fn main() {
+    multiprocessing::serve();
     let args = Args::parse();
-    if let Some(Command::Plot {
-        choices,
-        peers,
-        into,
-    }) = &args.command
-    {
-        plot::draw(choices, &Saved::read(peers), into).expect("draws");
-        return;
+    match &args.command {
+        None => {}
+        Some(Command::Pool(args)) => return multiprocessing::pool::run(args),
+        Some(Command::Queue(args)) => return multiprocessing::queue::run(args),
+        Some(Command::Plot {
+            choices,
+            peers,
+            into,
+        }) => return plot::draw(choices, &Saved::read(peers), into).expect("draws"),
     }
     let mut saved = match &args.from {
         Some(path) => Saved::read(path),
@@ -90,7 +96,11 @@ fn main() {
         true => Form::Markdown,
         false => Form::Plain,
     };
-    print!("{}", table::print(saved, form));
+    let ratios = match form {
+        Form::Markdown => ratios::markdown(&saved),
+        Form::Plain => String::new(),
+    };
+    print!("{}{ratios}", table::print(saved, form));
 }
 
 impl Args {

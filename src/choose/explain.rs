@@ -84,8 +84,13 @@ pub(super) fn outcome(needs: &Needs, comparison: &Comparison, race: &Race<'_>) -
         (Verdict::Tie, _) => {
             let each = |runner: &Runner<'_>| format!("{} has {}", runner.address, figure(runner));
             let all: Vec<String> = race.close.iter().map(each).collect();
+            let first = race.close.first();
+            let of = match first.is_some_and(|first| first.address == pick.address) {
+                true => "of them",
+                false => "that does not seem far behind",
+            };
             format!(
-                "{keeps}too close to call round by round: {}; {} is the simplest of them",
+                "{keeps}too close to call round by round: {}; {} is the simplest {of}",
                 all.join(", "),
                 pick.address
             )

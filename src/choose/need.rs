@@ -19,17 +19,20 @@ pub enum Need {
     Async,
     /// Messages do not lie in memory that several processes have mapped.
     NoShm,
+    /// What a receiver that died had taken and not finished is given to another.
+    SurviveCrash,
     /// Messages have types that a receiver can select by.
     Priority,
 }
 
 impl Need {
     /// All.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Named,
         Self::Select,
         Self::Async,
         Self::NoShm,
+        Self::SurviveCrash,
         Self::Priority,
     ];
 
@@ -41,6 +44,7 @@ impl Need {
             Self::Select => "select",
             Self::Async => "async",
             Self::NoShm => "no-shm",
+            Self::SurviveCrash => "survive-crash",
             Self::Priority => "priority",
         }
     }
@@ -51,6 +55,7 @@ impl Need {
             Self::Named => can.named,
             Self::Select | Self::Async => can.pollable,
             Self::NoShm => can.kernel_buffered,
+            Self::SurviveCrash => can.redelivers,
             Self::Priority => driver.keys().iter().any(|key| key.name == "mtype"),
         }
     }
@@ -62,6 +67,7 @@ impl Need {
             Self::Select => "has no descriptor to select on",
             Self::Async => "has no descriptor for an async runtime",
             Self::NoShm => "lies in shared memory",
+            Self::SurviveCrash => "loses what a receiver that dies has in its hands",
             Self::Priority => "has no types to select by",
         }
     }
@@ -72,6 +78,7 @@ impl Need {
             Self::Named => "hand its ends to children with process::give, or use a named transport",
             Self::Select | Self::Async => "wait in a thread of its own, or use a pipe or FIFO",
             Self::NoShm => "use a transport of the kernel",
+            Self::SurviveCrash => "have each message answered, or use shm+spsc: or shm+mpmc:",
             Self::Priority => "open a channel for each priority, or use sysv:",
         }
     }

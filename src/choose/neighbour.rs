@@ -8,6 +8,7 @@ use crate::{
     Address, WaitStrategy,
     choose::{
         rank::Recommendation,
+        standing::{Judgement, Standing},
         verdict::Verdict,
         words::{self, Bytes},
     },
@@ -165,7 +166,12 @@ fn flip(here: &Recommendation, neighbour: &Neighbour) -> Option<Flip> {
     let ours = candidates(here);
     let theirs = candidates(there);
     let is_ours = |address: &String| ours.iter().any(|other| is_same(other, address));
-    if ours.is_empty() && theirs.is_empty() || theirs.iter().any(is_ours) {
+    // Neighbours are measured in short: one round that was disturbed proves nothing.
+    let once =
+        |standing: &&Standing| matches!(standing.judgement, Judgement::Late { rounds: 1, .. });
+    let late_once = there.standings.iter().filter(once);
+    let mut unproven = late_once.map(|standing| &standing.address);
+    if ours.is_empty() && theirs.is_empty() || theirs.iter().any(is_ours) || unproven.any(is_ours) {
         return None;
     }
     let change = axis.told(workload);

@@ -141,8 +141,9 @@ impl<'a> Runner<'a> {
     }
 
     /// How many times as good as `other` it is, compared round by round, since what disturbs the machine
-    /// for longer than a round disturbs both: in rounds in which the cores were at `distance` for both, unless these are too
-    /// few for an interval. `None` if they did not run the same rounds.
+    /// for longer than a round disturbs both: in rounds in which the cores were at `distance` for both; if these are too few
+    /// for an interval, in those in which they were as far apart for one as for the other; else in all. `None` if they did not run
+    /// the same rounds.
     pub(super) fn times(&self, other: &Self, distance: Option<Distance>) -> Option<Estimate> {
         /// The fewest with an interval of 95 %.
         const ENOUGH: usize = 6;
@@ -150,15 +151,24 @@ impl<'a> Runner<'a> {
         if self.rounds.len() != other.rounds.len() {
             return None;
         }
-        let pairs = || self.rounds.iter().zip(&other.rounds);
-        let near =
-            pairs().filter(|(a, b)| distance.is_some() && a.1 == distance && b.1 == distance);
         let ratio = |(a, b): (&(f64, _), &(f64, _))| a.0 / b.0;
-        let near: Vec<f64> = near.map(ratio).collect();
-        if near.len() >= ENOUGH {
-            return Estimate::of(&near);
-        }
-        Estimate::of(&pairs().map(ratio).collect::<Vec<_>>())
+        let of = |counts: &dyn Fn(Option<Distance>, Option<Distance>) -> bool| {
+            let pairs = self.rounds.iter().zip(&other.rounds);
+            let counted = pairs.filter(|(a, b)| counts(a.1, b.1));
+            counted.map(ratio).collect::<Vec<f64>>()
+        };
+        let near = of(&|a, b| distance.is_some() && a == distance && b == distance);
+        let alike = || of(&|a, b| a.is_some() && a == b);
+        let enough = |ratios: &Vec<f64>| ratios.len() >= ENOUGH;
+        let ratios = Some(near).filter(enough);
+        let ratios = ratios.or_else(|| Some(alike()).filter(enough));
+        Estimate::of(&ratios.unwrap_or_else(|| of(&|_, _| true)))
+    }
+
+    /// Whether `other` is so much worse, as far as it can be told, that simplicity does not make up for it.
+    fn leaves_behind(&self, other: &Self, distance: Option<Distance>) -> bool {
+        let times = self.times(other, distance).map(|times| times.median);
+        times.unwrap_or(self.score.median / other.score.median) > DEAR
     }
 
     /// Whether it can be called better.
@@ -173,6 +183,9 @@ impl<'a> Runner<'a> {
 /// How many times as good the best must be to be worth more than simplicity. Figures of two runs on one machine differ by
 /// as much.
 const WORTH: f64 = 1.03;
+
+/// How many times as good the best may seem for a simpler one to be taken, where the two cannot be told apart.
+const DEAR: f64 = 1.07;
 
 /// The one with the best median; of equals the first.
 fn best<'r, 'a>(runners: impl DoubleEndedIterator<Item = &'r Runner<'a>>) -> Option<&'r Runner<'a>>
@@ -200,8 +213,8 @@ fn eligible<'a>(
 /// Chooses among the reports of a comparison, which stand in order of simplicity.
 ///
 /// What does not keep a bound in every round is out. Of the rest the one with the best median wins if it is ahead of each
-/// other: the 95 % interval of how many times as good it is, round by round, lies above 1.03. Else it is a tie, and the simplest
-/// of those that it is not ahead of is taken.
+/// other: the 95 % interval of how many times as good it is, round by round, lies above 1.03. Else it is a tie, and of those that
+/// it is not ahead of the simplest is taken that seems no more than 7 % behind.
 #[must_use]
 pub fn rank(needs: &Needs, comparison: &Comparison) -> Recommendation {
     let objective = needs.objective();
@@ -293,7 +306,12 @@ impl<'a> Race<'a> {
                 close.cloned().collect()
             }
         };
-        let pick = close.first().unwrap_or(best_of_all).clone();
+        let near = |runner: &&Runner<'_>| !best_of_all.leaves_behind(runner, comparison.distance);
+        let pick = match objective {
+            Objective::Simplicity => close.first(),
+            _ => close.iter().find(near),
+        };
+        let pick = pick.unwrap_or(best_of_all).clone();
         let second = best(runners.iter().filter(|r| r.address != pick.address)).cloned();
         Some(Self {
             objective,
@@ -422,6 +440,20 @@ mod tests {
         assert_eq!(rank(&needs(), &equal).pick.as_deref(), Some("a:"));
     }
 
+    /// So few rounds, or so different ones, do not tell them apart; that is no reason to take the worse.
+    #[test]
+    fn a_simpler_one_that_seems_far_behind_is_not_taken() {
+        let reports = [
+            report("simplest:", 1000, 150, 500),
+            shifted("simple:", 1450, 150, 500, 4),
+            shifted("best:", 1500, 150, 500, 5),
+        ];
+        let answer = rank(&needs(), &reports);
+        assert_eq!(answer.verdict, Verdict::Tie);
+        assert_eq!(answer.tied, ["simplest:", "simple:", "best:"]);
+        assert_eq!(answer.pick.as_deref(), Some("simple:"));
+    }
+
     /// Intervals meet, and yet one is ahead in every round.
     #[test]
     fn what_disturbs_both_does_not_make_a_tie() {
@@ -441,7 +473,7 @@ mod tests {
         fewer.outcome = Outcome::Measured(figures);
         let answer = rank(&needs(), &[reports[0].clone(), fewer]);
         assert_eq!(answer.verdict, Verdict::Tie);
-        assert_eq!(answer.pick.as_deref(), Some("simple:"));
+        assert_eq!(answer.tied, ["simple:", "fast:"]);
     }
 
     #[test]

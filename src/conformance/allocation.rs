@@ -309,6 +309,11 @@ fn blocked<C: Channel>(subject: &Subject<C>, count: Count) {
     let (mut ping, mut pinged) = (there.tx, there.rx);
     let (mut pong, mut ponged) = (back.tx, back.rx);
     let message = [7; LEN];
+    // Long enough for each to ask to be told of deaths, which allocates once.
+    for rx in [&mut pinged, &mut ponged] {
+        let nothing = rx.peek(Deadline::after(Duration::from_millis(100)));
+        assert!(matches!(nothing, Err(RecvError::Empty)), "nothing was sent");
+    }
     thread::scope(|scope| {
         let echo = scope.spawn(move || {
             let mut buf = [0; LEN];

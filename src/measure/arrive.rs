@@ -23,6 +23,9 @@ use crate::{
 
 /// How long before its message is due a sender is up again, in nanoseconds: several times what a wake-up takes.
 const UP: u64 = 100_000;
+/// Two looks at the clock that are further apart, in nanoseconds, had something else between them: what was taken from the core
+/// cost this process nothing.
+const GAP: u64 = 5_000;
 
 /// Messages that arrive.
 #[derive(Clone, Copy, Debug)]
@@ -85,11 +88,10 @@ impl Share {
             let nap = left.saturating_sub(if self.crowded { 0 } else { UP });
             #[expect(clippy::disallowed_methods, reason = "a time is waited for, no event")]
             thread::sleep(Duration::from_nanos(nap));
-            spin(due);
+            spin(now, due);
             *waiting = waiting.and(Cost::so_far().since(before));
         } else if left > 0 {
-            let end = spin(due);
-            waiting.cpu += end.saturating_sub(now);
+            waiting.cpu += spin(now, due);
         }
     }
 
@@ -210,7 +212,7 @@ impl Share {
                     lifeline::beat(answers.tally.count);
                 }
                 Err(RecvError::Empty) if deadline == Deadline::NOW => {
-                    waiting.cpu += clock::now().saturating_sub(now);
+                    waiting.cpu += spent(now, clock::now());
                     if self.crowded {
                         thread::yield_now();
                     }
@@ -267,13 +269,21 @@ impl<'a> Answers<'a> {
     }
 }
 
-/// Spins until then, and tells the time.
-fn spin(until: u64) -> u64 {
-    loop {
-        let now = clock::now();
-        if now >= until {
-            return now;
-        }
+/// Spins from now until then, and tells how many nanoseconds of the processor it took.
+fn spin(now: u64, until: u64) -> u64 {
+    let mut last = now;
+    let mut took = 0;
+    while last < until {
         std::hint::spin_loop();
+        let now = clock::now();
+        took += spent(last, now);
+        last = now;
     }
+    took
+}
+
+/// What a process that only looks at the clock has taken from the processor between two looks.
+const fn spent(last: u64, now: u64) -> u64 {
+    let between = now.saturating_sub(last);
+    if between < GAP { between } else { 0 }
 }

@@ -12,6 +12,7 @@ use std::{
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use crate::{
+    process::pool::{self, Function},
     sys::{
         inherit::{self, Object},
         process as sys,
@@ -24,14 +25,42 @@ const VARIABLE: &str = "LANEWAY_PROCESS";
 /// The code of a process that could not read its arguments.
 const UNREADABLE: i32 = 125;
 
+/// What a worker of a pool is started for, in place of an entry.
+pub(super) const WORKER: &str = "laneway/pool";
+
 /// The entries that this program has, once [`Entries::serve`] was called.
 static KNOWN: OnceLock<Vec<Known>> = OnceLock::new();
+/// The functions that its pools can run, likewise.
+static FUNCTIONS: OnceLock<Vec<Signature>> = OnceLock::new();
 
 /// An entry, as one that starts it sees it.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) name: String,
     pub(super) arguments: Type,
+    /// What it does in a pipeline, if it can stand in one.
+    pub(super) part: Option<Part>,
+}
+
+/// What an entry does in a pipeline.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    /// The items that come; `None` of a source.
+    pub(super) input: Option<Type>,
+    /// The items that go; `None` of a sink.
+    pub(super) output: Option<Type>,
+    /// Whether one that comes may become any number.
+    pub(super) flat: bool,
+    /// What a source or a sink takes besides its place.
+    pub(super) arguments: Option<Type>,
+}
+
+/// A function for pools, as a pool sees it.
+#[derive(Clone, Debug)]
+pub(super) struct Signature {
+    pub(super) name: String,
+    pub(super) request: Type,
+    pub(super) response: Type,
 }
 
 /// A type, to be compared and to be told.
@@ -55,10 +84,15 @@ pub(super) fn known() -> Option<&'static [Known]> {
     KNOWN.get().map(Vec::as_slice)
 }
 
+/// All functions for pools, if `serve` was called.
+pub(super) fn functions() -> Option<&'static [Signature]> {
+    FUNCTIONS.get().map(Vec::as_slice)
+}
+
 /// What runs an entry; `None` if the bytes are no arguments of it.
 type Run = Box<dyn Fn(&[u8]) -> Option<ExitCode>>;
 
-/// The functions of this program that a [`Process`](crate::process::Process) can run, by name.
+/// The functions of this program that a [`Process`](crate::process::Process) or a [`Pool`](crate::process::Pool) can run, by name.
 ///
 /// A started process is this same program run again, so it begins in `main`, and [`serve`](Self::serve) must be the first thing there.
 /// That is why it may be started beside threads, and why its arguments are values that can be written as bytes.
@@ -82,6 +116,8 @@ type Run = Box<dyn Fn(&[u8]) -> Option<ExitCode>>;
 pub struct Entries {
     known: Vec<Known>,
     run: Vec<Run>,
+    signatures: Vec<Signature>,
+    functions: Vec<Function>,
 }
 
 impl Entries {
@@ -103,6 +139,7 @@ impl Entries {
         self.known.push(Known {
             name: name.to_owned(),
             arguments: Type::of::<A>(),
+            part: None,
         });
         self.run.push(Box::new(move |bytes| {
             let arguments = A::read(bytes)?;
@@ -111,19 +148,56 @@ impl Entries {
         self
     }
 
+    /// A function that the workers of a [`Pool`](crate::process::Pool) can run. It is called again and again in one process, so
+    /// what it keeps in statics stays from job to job.
+    ///
+    /// Of several with one name the first is run.
+    #[must_use]
+    pub fn function<Req: Value, Resp: Value>(
+        mut self,
+        name: &str,
+        run: impl Fn(Req) -> Resp + 'static,
+    ) -> Self {
+        self.signatures.push(Signature {
+            name: name.to_owned(),
+            request: Type::of::<Req>(),
+            response: Type::of::<Resp>(),
+        });
+        self.functions.push(Function::new(name, run));
+        self
+    }
+
+    /// Says what the last one does in a pipeline.
+    pub(super) fn passing(mut self, part: Part) -> Self {
+        if let Some(last) = self.known.last_mut() {
+            last.part = Some(part);
+        }
+        self
+    }
+
     /// Runs the entry that this process was started for, and ends the process; returns if it was started for none.
     pub fn serve(self) {
         let started = started_for();
-        let Self { known, run } = self;
+        let Self {
+            known,
+            run,
+            signatures,
+            functions,
+        } = self;
         let found = started.map(|(name, bytes)| {
             let at = known.iter().position(|known| known.name == name);
             (at, name, bytes)
         });
         // A second table adds nothing: the first is the one that a started process sees.
         let _ = KNOWN.set(known);
+        let _ = FUNCTIONS.set(signatures);
         let Some((at, name, bytes)) = found else {
             return;
         };
+        if name == WORKER {
+            sys::set_name("pool-worker");
+            process::exit(number(pool::work(&functions, &bytes)));
+        }
         sys::set_name(&name);
         let code = at.and_then(|at| run.get(at)).and_then(|run| run(&bytes));
         process::exit(code.map_or(UNREADABLE, number));
@@ -132,7 +206,10 @@ impl Entries {
 
 impl std::fmt::Debug for Entries {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Entries").field(&self.known).finish()
+        f.debug_struct("Entries")
+            .field("entries", &self.known)
+            .field("functions", &self.signatures)
+            .finish()
     }
 }
 

@@ -36,6 +36,8 @@ enum Task {
         arguments: Result<Vec<u8>, Unencodable>,
         of: Type,
     },
+    /// Be a worker of a pool, with these orders.
+    Worker(Vec<u8>),
     /// Run a closure, and end with this code.
     Closure(Box<dyn FnOnce() -> u8>),
 }
@@ -87,6 +89,18 @@ impl Process {
         )
     }
 
+    /// The same, where the arguments are bytes already, of a value of this type.
+    pub(super) fn encoded(entry: &str, arguments: Vec<u8>, of: Type) -> Self {
+        Self::of(
+            entry.to_owned(),
+            Task::Entry {
+                entry: entry.to_owned(),
+                arguments: Ok(arguments),
+                of,
+            },
+        )
+    }
+
     /// A copy of this process that runs a closure and ends with what it returns, as if `main` returned it. It is not started beside
     /// threads, since the copy would not have them, and may wait for one for ever.
     ///
@@ -100,6 +114,11 @@ impl Process {
     {
         let run = move || u8::try_from(entry::number(run().report())).unwrap_or(1);
         Self::of("fork".to_owned(), Task::Closure(Box::new(run)))
+    }
+
+    /// A worker of a pool.
+    pub(super) fn worker(orders: Vec<u8>) -> Self {
+        Self::of("pool-worker".to_owned(), Task::Worker(orders))
     }
 
     fn of(name: String, task: Task) -> Self {
@@ -161,6 +180,7 @@ impl Process {
                 let arguments = arguments.map_err(|Unencodable| StartError::Unencodable)?;
                 run(&entry, &arguments, given, tied, name)
             }
+            Task::Worker(orders) => run(entry::WORKER, &orders, given, tied, name),
             Task::Closure(task) => fork_and_run(task, given, tied, name),
         }
     }

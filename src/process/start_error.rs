@@ -26,6 +26,13 @@ pub enum StartError {
         /// The type it was to get.
         found: &'static str,
     },
+    /// A pool was to be made, and this program has no function of its types.
+    NoFunction {
+        /// The type that its functions would take.
+        request: &'static str,
+        /// The type that they would return.
+        response: &'static str,
+    },
     /// The arguments' own serialisation refused to make bytes of them.
     Unencodable,
     /// A closure was to be run by a fork, and other threads run.
@@ -55,6 +62,10 @@ impl fmt::Display for StartError {
             } => write!(
                 f,
                 "the entry {name} takes a {expected}, not a {found}; start it with one"
+            ),
+            Self::NoFunction { request, response } => write!(
+                f,
+                "this program has no function from {request} to {response}; add one by Entries::function"
             ),
             Self::Unencodable => f.write_str(
                 "the arguments' own serialisation refused them; pass some that can be written as bytes",

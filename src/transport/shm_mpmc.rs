@@ -100,6 +100,7 @@ impl Channel for ShmMpmc {
             anonymous: true,
             named: true,
             zero_copy_recv: true,
+            redelivers: true,
             ..Capabilities::LEAST
         }
     }

@@ -97,6 +97,7 @@ impl Channel for ShmSpsc {
             named: true,
             zero_copy_send: true,
             zero_copy_recv: true,
+            redelivers: true,
             ..Capabilities::LEAST
         }
     }

@@ -68,7 +68,7 @@ const TABLE: &[(&str, &[&str])] = &[
         "process",
         &[
             "channel", "endpoint", "guard", "ext", "typed", "registry", "presence", "sync", "sys",
-            "wait", "watch", "ring", "robust", "shm",
+            "wait", "watch", "ring", "robust", "shm", "clock",
         ],
     ),
     (

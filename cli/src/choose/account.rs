@@ -73,8 +73,12 @@ fn answer(choice: &Choice) -> String {
         (Verdict::Tie, ..) => {
             let others = answer.tied.iter().filter(|tied| *tied != pick);
             let others: Vec<&str> = others.map(String::as_str).collect();
+            let of = match answer.tied.first() == Some(pick) {
+                true => "",
+                false => " that does not seem far behind",
+            };
             format!(
-                "{pick}   TIE with {}, taken as the simplest",
+                "{pick}   TIE with {}, taken as the simplest{of}",
                 others.join(", ")
             )
         }

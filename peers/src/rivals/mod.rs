@@ -15,7 +15,7 @@ mod laneway;
 mod lazy;
 mod limits;
 mod posix;
-mod python;
+pub(crate) mod python;
 #[cfg(feature = "rivals")]
 mod raw_sync;
 mod sockets;

@@ -28,7 +28,7 @@ fn home() -> PathBuf {
 }
 
 /// Python itself, with what was installed for it where there is something.
-fn interpreter() -> PathBuf {
+pub(crate) fn interpreter() -> PathBuf {
     let installed = home().join("bin/python");
     match installed.exists() {
         true => installed,
@@ -63,7 +63,7 @@ fn python() -> Result<(), String> {
 }
 
 /// The same and faster-fifo, which is installed if it can be.
-fn faster_fifo() -> Result<(), String> {
+pub(crate) fn faster_fifo() -> Result<(), String> {
     static FOUND: OnceLock<Result<(), String>> = OnceLock::new();
 
     let install = || {

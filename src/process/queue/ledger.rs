@@ -143,8 +143,7 @@ impl Ledger {
             segment,
             end,
             number,
-            keeps: give::channel(address)
-                .is_ok_and(|channel| channel.capabilities().zero_copy_recv),
+            keeps: give::channel(address).is_ok_and(|channel| channel.capabilities().redelivers),
             counts: [0; 4],
             watch: OnceCell::new(),
         };

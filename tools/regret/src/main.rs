@@ -1,8 +1,8 @@
 //! How good the answers of `choose` are: over a grid of workloads, against measuring every channel for longer; and whether
 //! the same question gets the same answer again.
 //!
-//! `cargo run --release -p laneway-regret -- grid FILE` takes about 13 seconds for each workload, and `rerun FILE` about 4
-//! for each question, six times twenty. Each result is a line of FILE; what FILE has is not measured again, so either may be
+//! `cargo run --release -p laneway-regret -- grid FILE` takes about 16 seconds for each workload, and `rerun FILE` about 7
+//! for each question, six times twenty. An answer takes as long as `choose` spends on one by default. Each result is a line of FILE; what FILE has is not measured again, so either may be
 //! broken off and called again. `report FILE` tells what FILE says. Run it while nothing else runs.
 #![allow(clippy::print_stdout, reason = "a tool")]
 
@@ -32,7 +32,7 @@ enum Command {
         /// Where results are, a line each
         file: PathBuf,
         /// Seconds for an answer
-        #[arg(long, default_value_t = 3.5)]
+        #[arg(long, default_value_t = 6.3)]
         answer: f64,
         /// Seconds for what is taken for the truth
         #[arg(long, default_value_t = 9.0)]
@@ -43,7 +43,7 @@ enum Command {
         /// Where results are, a line each
         file: PathBuf,
         /// Seconds for an answer
-        #[arg(long, default_value_t = 3.5)]
+        #[arg(long, default_value_t = 6.3)]
         answer: f64,
         /// How often
         #[arg(long, default_value_t = 20)]
