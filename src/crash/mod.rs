@@ -80,12 +80,8 @@ named! {
         MpmcReclaimed = "mpmc.reclaimed",
         /// What a dead receiver had taken was taken over.
         MpmcAdopted = "mpmc.adopted",
-        /// The claim of a dead sender was made ours.
-        MpmcSeized = "mpmc.seized",
-        /// Its words are stamped.
-        MpmcSeizedStamped = "mpmc.seized-stamped",
-        /// It was skipped.
-        MpmcSeizedSkipped = "mpmc.seized-skipped",
+        /// The claim of a dead sender was skipped.
+        MpmcClaimSkipped = "mpmc.claim-skipped",
         /// Something that the last one with our number left was disowned.
         MpmcDisowned = "mpmc.disowned",
         /// A number was taken.
@@ -166,8 +162,6 @@ named! {
         WalkToLast = "walk-to-last",
         /// A sender that takes over goes to where the receiver is, if that is further.
         FollowHead = "follow-head",
-        /// Words of a skipped claim are stamped.
-        StampSkipped = "stamp-skipped",
         /// Whoever sleeps is woken by a death.
         WatchDeaths = "watch-deaths",
         /// The kernel is asked whether the other side lives.

@@ -13,8 +13,9 @@
 //!   free   |  taken, done  |  ready, claimed  |  free
 //! ```
 //!
-//! Each word holds the lap (how often the ring was gone round) for which it is valid, and every word of a record, not only the
-//! first, is stamped with the lap before the record can become READY or DONE. So who slept for a lap or more fails its CAS.
+//! Each word holds the lap (how often the ring was gone round) for which it is valid. Where a record starts, the first claim of a
+//! lap replaces whatever an earlier lap has left, so who slept for a lap or more fails its CAS. The other words of a record are
+//! stamped with the lap too before it can become READY: so no word grows so old that its lap looks like a later one.
 //! The room of DONE records is given back in order, by producers when they need it.
 //!
 //! After Vyukov's bounded queue, with claims by state as in protocols for robust futexes.
@@ -198,7 +199,7 @@ impl<'a> Ring<'a> {
         behind
     }
 
-    /// Stamps the words inside a record, before it can become READY or DONE.
+    /// Stamps the words inside a record, before it can become READY.
     #[inline]
     fn stamp(&self, place: u64, state: State) -> Result<(), Stuck> {
         let inside = state.in_phase(Phase::INSIDE, NOBODY).0;
@@ -406,7 +407,7 @@ impl<'a> Ring<'a> {
                 return Ok(None);
             };
             match state.phase() {
-                Phase::CLAIMED if is_dead(state.owner()) => self.skip(place, state, me)?,
+                Phase::CLAIMED if is_dead(state.owner()) => self.skip(place, state)?,
                 Phase::TAKEN if crash::is_left_out(Step::AdoptTaken) => {}
                 Phase::TAKEN if is_dead(state.owner()) => {
                     let taken = state.in_phase(Phase::TAKEN, me);
@@ -458,20 +459,16 @@ impl<'a> Ring<'a> {
         Err(Stuck::Corrupt)
     }
 
-    /// Skips the claim of a dead producer. First it is made ours, so that one alone stamps the words.
-    fn skip(&self, place: u64, claim: State, me: u16) -> Result<(), Stuck> {
-        let ours = claim.in_phase(Phase::CLAIMED, me);
-        if crash::is_left_out(Step::SkipClaim) || !self.change(place, claim, ours)? {
+    /// Skips the claim of a dead producer. Its inner words stay as old as they are: they are looked at only once a record starts
+    /// there, and then any earlier lap will do.
+    fn skip(&self, place: u64, claim: State) -> Result<(), Stuck> {
+        if crash::is_left_out(Step::SkipClaim) {
             return Ok(());
         }
-        crash::reach(Point::MpmcSeized);
         Self::pass(self.tail, place, place.wrapping_add(claim.slots()));
-        if !crash::is_left_out(Step::StampSkipped) {
-            self.stamp(place, ours)?;
+        if self.change(place, claim, claim.in_phase(Phase::DONE, NOBODY))? {
+            crash::reach(Point::MpmcClaimSkipped);
         }
-        crash::reach(Point::MpmcSeizedStamped);
-        self.change(place, ours, ours.in_phase(Phase::DONE, NOBODY))?;
-        crash::reach(Point::MpmcSeizedSkipped);
         Ok(())
     }
 
@@ -603,6 +600,33 @@ mod tests {
             .expect("sound")
             .expect("left");
         assert_eq!(ring.message(&again), b"left");
+    }
+
+    #[test]
+    fn records_start_where_skipped_claims_had_their_insides() {
+        let mut memory = Memory::new(8);
+        let ring = memory.ring();
+        for lap in 0..9 {
+            // Every third lap is wholly claimed by one who dies, the others are full of short messages.
+            if lap % 3 == 1 {
+                let place = ring.tail.load(Ordering::Relaxed);
+                assert_eq!(place, lap * 8);
+                assert_eq!(ring.has_room(place, 8), Ok(true));
+                let state = State(ring.states[0].load(Ordering::Relaxed));
+                let claim = State::new(lap, Phase::CLAIMED, 7, 8 * SLOT);
+                assert_eq!(ring.change(place, state, claim), Ok(true));
+                assert_eq!(pop(ring, 2), Err(Stuck::NotNow));
+                assert_eq!(ring.recover(2, |owner| owner == 7), Ok(None));
+                assert_eq!(pop(ring, 2), Err(Stuck::NotNow));
+            } else {
+                for number in 0..8 {
+                    ring.push(1, &[number]).expect("room");
+                }
+                for number in 0..8 {
+                    assert_eq!(pop(ring, 2), Ok(vec![number]));
+                }
+            }
+        }
     }
 
     #[test]

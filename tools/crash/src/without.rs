@@ -20,7 +20,7 @@ const WATCHDOG: Duration = Duration::from_secs(2);
 fn relies(step: &str) -> &'static [&'static str] {
     match step {
         "take-lock-over" | "give-lock-back" => &["shm+lock:"],
-        "skip-claim" | "adopt-taken" | "disown" | "stamp-skipped" => &["shm+mpmc:"],
+        "skip-claim" | "adopt-taken" | "disown" => &["shm+mpmc:"],
         "walk-to-last" | "follow-head" => &["shm+spsc:"],
         "heal-stale" => &[
             "shm+lock:NAME",
