@@ -15,6 +15,7 @@ mod points;
 mod private;
 mod report;
 mod round;
+mod soak;
 mod step;
 mod stop;
 mod sweep;
@@ -23,7 +24,7 @@ mod without;
 
 use std::{
     process::ExitCode,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use clap::{Parser, Subcommand};
@@ -72,16 +73,27 @@ enum Command {
     /// Stop senders where they wake others: what others send must arrive
     Stop,
     /// Leave out each step of recovery in turn: each must be missed
-    Without {
-        /// How many to kill at most before a step counts as not missed
-        #[arg(long, default_value_t = 3000)]
-        kills: u64,
+    Without,
+    /// Kill everybody and start again under the same name at once
+    Restart {
+        /// How often, of each transport with names
+        #[arg(long, default_value_t = 1000)]
+        times: u64,
+    },
+    /// Kill around some who live on, and look whether these grow
+    Soak {
+        /// How long
+        #[arg(long, default_value_t = 60.0)]
+        minutes: f64,
+        /// Seconds on one transport before the next
+        #[arg(long, default_value_t = 20.0)]
+        shift: f64,
     },
     /// A bit of everything, in less than three minutes
     Quick,
-    /// All of it
+    /// All of it but the soak
     Long {
-        /// How many to kill of each transport, half of them at random moments
+        /// How many to kill of each transport at random moments, and again at points
         #[arg(long, default_value_t = 10_000)]
         kills: u64,
     },
@@ -132,6 +144,8 @@ fn main() -> ExitCode {
         watchdog: Duration::from_secs_f64(arguments.watchdog),
         private,
         each: 0,
+        complete: false,
+        only: &[],
         told: TOLD,
     };
     let world = World {
@@ -140,20 +154,18 @@ fn main() -> ExitCode {
         effort,
     };
     let sound = match arguments.command {
-        Command::Random { kills } => kill(&world, kills, 0),
-        Command::Points { each, kills } => kill(&world, kills, each),
+        Command::Random { kills } => kill(&world, kills, 0, false),
+        Command::Points { each, kills } => kill(&world, kills, each, true),
         Command::Step { stride } => step::run(&world.cases, &world.ledger, stride),
         Command::Stop => stop::run(&world.cases, &world.ledger),
-        Command::Without { kills } => {
-            let effort = Effort {
-                kills,
-                each: 1,
-                ..world.effort
-            };
-            without::run(&world.cases, &world.ledger, effort)
+        Command::Without => without::run(&world.cases, &world.ledger, world.effort),
+        Command::Restart { times } => restarts(&world, times),
+        Command::Soak { minutes, shift } => {
+            let [time, shift] = [minutes * 60.0, shift].map(Duration::from_secs_f64);
+            soak::run(&world.cases, &world.ledger, world.effort, time, shift)
         }
-        Command::Quick => everything(&world, 250, 1, 97),
-        Command::Long { kills } => everything(&world, kills / 2, 20, 1),
+        Command::Quick => quick(&world),
+        Command::Long { kills } => long(&world, kills),
     };
     if sound {
         ExitCode::SUCCESS
@@ -163,42 +175,97 @@ fn main() -> ExitCode {
 }
 
 /// Kills so many, and so many at each point; whether all was well.
-fn kill(world: &World, kills: u64, each: u64) -> bool {
+fn kill(world: &World, kills: u64, each: u64, complete: bool) -> bool {
     let effort = Effort {
         kills,
         each,
+        complete,
         ..world.effort
     };
-    let results: Vec<_> = world
-        .cases
-        .iter()
-        .map(|case| sweep::sweep(case, &world.ledger, effort))
-        .collect();
-    report::print(&results);
+    report::head();
+    let mut results = Vec::new();
+    for case in &world.cases {
+        let result = sweep::sweep(case, &world.ledger, effort);
+        report::line(&result);
+        results.push(result);
+    }
+    report::end(&results);
     results.iter().all(|result| result.total.wrong.is_empty())
 }
 
+/// Kills everybody and starts again; whether every start succeeded.
+fn restarts(world: &World, times: u64) -> bool {
+    println!("| transport | starts | killed | longest start | problems |");
+    println!("|---|---:|---:|---:|---:|");
+    let mut sound = true;
+    for case in world.cases.iter().filter(|case| case.named) {
+        let Effort { seed, watchdog, .. } = world.effort;
+        let seen = round::restart(case, &world.ledger, seed, watchdog, times);
+        println!(
+            "| `{}` | {} | {} | {:.0} ms | {} |",
+            case.name(),
+            seen.started,
+            seen.killed,
+            seen.longest.as_secs_f64() * 1e3,
+            seen.wrong.len()
+        );
+        for wrong in &seen.wrong {
+            println!("{wrong}");
+        }
+        sound &= seen.wrong.is_empty();
+    }
+    sound
+}
+
+/// Says what follows, and does it.
+fn part(what: &str, run: impl FnOnce() -> bool) -> bool {
+    println!("\n{what}\n");
+    let start = Instant::now();
+    let sound = run();
+    let said = if sound { "as it must be" } else { "WRONG" };
+    println!("\n{what}: {said}, {:.0} s", start.elapsed().as_secs_f64());
+    sound
+}
+
+const RANDOM: &str = "Killed at random moments";
+const POINTS: &str = "Killed at named points";
+const STEP: &str = "Killed after each instruction";
+const STOP: &str = "Stopped, not killed";
+const RESTART: &str = "All killed, and started again";
+const WITHOUT: &str = "With a step of recovery left out";
+
 /// Does a bit of each; whether all was well.
-fn everything(world: &World, kills: u64, each: u64, stride: u64) -> bool {
+fn quick(world: &World) -> bool {
     let World {
         cases,
         ledger,
         effort,
     } = world;
-    let without = Effort {
-        kills: 3000,
-        each: 1,
-        ..*effort
-    };
-    println!("\nAt random moments\n");
-    let random = kill(world, kills, 0);
-    println!("\nAt named points, and at random moments\n");
-    let points = kill(world, kills, each);
-    println!("\nAfter each instruction, or each {stride}th\n");
-    let steps = step::run(cases, ledger, stride);
-    println!("\nStopped, not killed\n");
-    let stopped = stop::run(cases, ledger);
-    println!("\nWith a step of recovery left out\n");
-    let missed = without::run(cases, ledger, without);
-    random && points && steps && stopped && missed
+    let all = [
+        part(RANDOM, || kill(world, 300, 0, false)),
+        part(POINTS, || kill(world, 300, 1, false)),
+        part(STEP, || step::run(cases, ledger, 97)),
+        part(STOP, || stop::run(cases, ledger)),
+        part(RESTART, || restarts(world, 50)),
+        part(WITHOUT, || without::run(cases, ledger, *effort)),
+    ];
+    all.iter().all(|sound| *sound)
+}
+
+/// Does all of each but the soak; whether all was well.
+fn long(world: &World, kills: u64) -> bool {
+    let World {
+        cases,
+        ledger,
+        effort,
+    } = world;
+    let all = [
+        part(RANDOM, || kill(world, kills, 0, false)),
+        part(POINTS, || kill(world, kills, 20, true)),
+        part(STEP, || step::run(cases, ledger, 1)),
+        part(STOP, || stop::run(cases, ledger)),
+        part(RESTART, || restarts(world, 1000)),
+        part(WITHOUT, || without::run(cases, ledger, *effort)),
+    ];
+    all.iter().all(|sound| *sound)
 }

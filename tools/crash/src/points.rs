@@ -72,6 +72,22 @@ fn suits(point: &str, when: When) -> bool {
     }
 }
 
+/// Points that are come to only by whoever finds what a death at this one has left.
+fn follow(point: &str) -> &'static [&'static str] {
+    match point {
+        "mpmc.claimed" | "mpmc.passed" | "mpmc.stamped" | "mpmc.written" | "mpmc.taken"
+        | "mpmc.head-passed" => &["mpmc.disowned", "mpmc.claim-skipped", "mpmc.adopted"],
+        _ if point.starts_with("lock") => &["lock.taken-over", "lock.marked"],
+        _ if point.starts_with("segment.") => &["segment.discarded", "segment.healed"],
+        _ => &[],
+    }
+}
+
+/// Whether only what a death has left leads to this point, for one who opens.
+fn is_led(point: &str) -> bool {
+    matches!(point, "segment.discarded" | "segment.healed")
+}
+
 /// How often users of a transport have died at each of its points.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Hits(BTreeMap<&'static str, u64>);
@@ -100,9 +116,41 @@ impl Hits {
         (self.0.len(), self.0.values().copied().min().unwrap_or(0))
     }
 
-    /// A point for a member, one of those with the fewest deaths or any.
-    pub(crate) fn choose(&self, chance: &mut Chance, when: When) -> Option<Armed> {
-        let suits = self.0.iter().filter(|(point, _)| suits(point, when));
+    /// Only the points whose names start so.
+    pub(crate) fn only(self, starts: &[&str]) -> Self {
+        let is_one = |point: &str| starts.iter().any(|start| point.starts_with(start));
+        Self(
+            self.0
+                .into_iter()
+                .filter(|(point, _)| is_one(point))
+                .collect(),
+        )
+    }
+
+    /// A point for a member, one of those with the fewest deaths or any; with luck one that whoever died `after` another leads to.
+    pub(crate) fn choose(
+        &self,
+        chance: &mut Chance,
+        when: When,
+        after: Option<&'static str>,
+    ) -> Option<Armed> {
+        let suits = self.0.iter().filter(|(point, _)| {
+            // The first of all finds nothing that anybody has left.
+            let vain = when == When::First && after.is_none() && is_led(point);
+            suits(point, when) && !vain
+        });
+        let follow = after.map(follow).unwrap_or_default();
+        let led: Vec<&'static str> = suits
+            .clone()
+            .map(|(&point, _)| point)
+            .filter(|point| follow.contains(point))
+            .collect();
+        if !led.is_empty() && chance.one_in(3) {
+            return Some(Armed {
+                point: chance.of(&led)?,
+                nth: 1,
+            });
+        }
         // Some points are come to only after a death at another.
         let least = match chance.one_in(2) {
             true => u64::MAX - 2,

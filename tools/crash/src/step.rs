@@ -132,15 +132,6 @@ pub(crate) fn run(cases: &[Case], ledger: &Ledger, stride: u64) -> bool {
     totals.iter().all(|total| total.wrong.is_empty())
 }
 
-/// The first thing that is wrong in any call on this ring.
-pub(crate) fn first_wrong(case: &Case, ledger: &Ledger, stride: u64) -> Option<String> {
-    scenes(case).into_iter().find_map(|(call, found)| {
-        let total = step_through(&Scene { case, call, found }, ledger, stride);
-        let wrong = total.wrong.into_iter().next()?;
-        Some(format!("{}: {wrong}", total.scene))
-    })
-}
-
 fn scenes(case: &Case) -> Vec<(Call, Found)> {
     let mut scenes = vec![
         (Call::Send, Found::Plain),
@@ -231,7 +222,11 @@ const DEAD: u64 = 500;
 /// Makes the scene, has the victim die after so many instructions of its call, and looks what is left.
 fn die_after(scene: &Scene<'_>, ledger: &Ledger, steps: u64) -> Result<Seen, String> {
     ledger.clear().map_err(told)?;
-    let keys = [("capacity", CAPACITY.to_string())];
+    // Who spins first goes the same way again and again.
+    let keys = [
+        ("capacity", CAPACITY.to_string()),
+        ("wait", "park".to_owned()),
+    ];
     let channel = scene.case.channel("", &keys);
     let (mut tx, mut rx) = channel.pair().map_err(told)?;
     if scene.found == Found::End {

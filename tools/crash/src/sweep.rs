@@ -31,6 +31,10 @@ pub(crate) struct Effort {
     pub(crate) told: usize,
     /// How many shall die at each named point; 0 if all die at random.
     pub(crate) each: u64,
+    /// Whether to go on until so many have died at each, and to call it a problem if that takes too long.
+    pub(crate) complete: bool,
+    /// Only at points whose names start so, if there are any here.
+    pub(crate) only: &'static [&'static str],
 }
 
 /// What came of it, for one transport.
@@ -56,18 +60,24 @@ pub(crate) fn sweep(case: &Case, ledger: &Ledger, effort: Effort) -> Result {
     // What others have left is not its fault.
     let left = private::leftovers(descriptors).unwrap_or_default();
     let mut told: BTreeSet<String> = left.into_iter().collect();
-    let mut hits = (effort.each > 0).then(|| Hits::of(case));
+    let mut hits = (effort.each > 0).then(|| match effort.only {
+        [] => Hits::of(case),
+        only => Hits::of(case).only(only),
+    });
     let is_done = |total: &Outcome, hits: &Option<Hits>| {
         let killed = total.senders + total.receivers;
-        let reached = hits
-            .as_ref()
-            .is_none_or(|hits| hits.below(effort.each).is_empty());
+        let all = |hits: &Hits| hits.below(effort.each).is_empty();
+        let reached = !effort.complete || hits.as_ref().is_none_or(all);
         killed >= effort.kills && (reached || killed > effort.kills + PATIENCE * effort.each)
     };
     while !is_done(&total, &hits) && total.wrong.len() < effort.told {
         let seed = chance.next();
-        let most = if hits.is_some() { ROUND / 3 } else { ROUND };
-        let kills = 1 + chance.below(most);
+        // Some points are come to only at the start or the end of a round.
+        let most = match hits {
+            Some(_) => 1 + chance.below(ROUND / 3),
+            None => ROUND,
+        };
+        let kills = (1 + chance.below(most)).min(effort.kills.max(1));
         let outcome = match Round::new(case, ledger, seed, effort.watchdog, hits.clone()) {
             Ok(round) => {
                 let (outcome, more) = round.run(kills);
@@ -97,7 +107,7 @@ pub(crate) fn sweep(case: &Case, ledger: &Ledger, effort: Effort) -> Result {
     let stopped = total.wrong.len() >= effort.told;
     let missed = hits
         .iter()
-        .filter(|_| !stopped)
+        .filter(|_| effort.complete && !stopped)
         .flat_map(|hits| hits.below(1));
     for point in missed {
         total

@@ -1,5 +1,12 @@
 //! One channel's life: members come, are killed and replaced, and at last everything is counted.
 
+mod ending;
+mod restart;
+mod soak;
+
+pub(crate) use restart::restart;
+pub(crate) use soak::held;
+
 use std::{
     io,
     os::unix::process::ExitStatusExt,
@@ -8,16 +15,19 @@ use std::{
 };
 
 use laneway::{
-    BoxChannel, BoxReceiver, BoxSender, Channel, Deadline, End, Receiver, Sender, crash_points,
+    BoxChannel, BoxReceiver, BoxSender, Channel, Deadline, End, Receiver, Sender,
     process::{Child, Process},
 };
 
-use nix::sys::signal::Signal;
+use nix::{
+    sys::signal::{self, Signal},
+    unistd::Pid,
+};
 
 use crate::{
     case::Case,
     chance::Chance,
-    ledger::{DRAIN, HOLD_RECEIVERS, HOLD_SENDERS, Ledger, STOP, Stage},
+    ledger::{HOLD_RECEIVERS, HOLD_SENDERS, Ledger, Stage},
     member::{KEY, Part, Taking},
     message::LEAST,
     points::{Hits, When},
@@ -27,8 +37,8 @@ use crate::{
 /// The longest time that a member lives before it is killed at random.
 const LIFE: Duration = Duration::from_micros(1500);
 
-/// How long somebody has nothing to do until it has certainly fallen asleep for good.
-const SLEEP: Duration = Duration::from_millis(250);
+/// So many messages more were begun after they were counted: what is sent or taken at once is fewer.
+const ONWARD: u64 = 33;
 
 /// The order that has the members with this end do nothing.
 const fn holds(end: End) -> u64 {
@@ -36,19 +46,6 @@ const fn holds(end: End) -> u64 {
         End::Sender => HOLD_SENDERS,
         End::Receiver => HOLD_RECEIVERS,
     }
-}
-
-/// How a round ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ending {
-    /// Senders stop, receivers drain.
-    Stop,
-    /// Senders are killed, receivers drain.
-    KillSenders,
-    /// Receivers are killed, senders are told.
-    KillReceivers,
-    /// All are killed.
-    Massacre,
 }
 
 /// What one round did.
@@ -59,9 +56,16 @@ pub(crate) struct Outcome {
     pub(crate) tally: Tally,
     /// Streams that a death cut.
     pub(crate) torn: u64,
-    /// The longest time from a death to the next message received.
+    /// The longest time from a death to the next message received, or until anything else came that was waited for.
     pub(crate) stall: Duration,
     pub(crate) wrong: Vec<String>,
+}
+
+/// A place that stays empty until those who are left have gone on without whoever had it.
+struct Owed {
+    end: End,
+    /// How far those with the same end had come by its death.
+    before: Vec<(u32, u64)>,
 }
 
 /// A member that runs.
@@ -91,6 +95,11 @@ pub(crate) struct Round<'a> {
     /// Whether no death among the last receivers took messages that nobody is left to receive.
     whole: bool,
     running: Vec<Running>,
+    /// Those who are not killed.
+    kept: Vec<u32>,
+    owed: Option<Owed>,
+    /// Where the last one died that died at a point.
+    after: Option<&'static str>,
     past: Vec<Past>,
     next: u32,
     outcome: Outcome,
@@ -136,7 +145,7 @@ impl<'a> Round<'a> {
         let channel = case.channel(&case.unique_name(&word), &keys);
         ledger.clear().map_err(told)?;
         // Where an end stays open here, both sides may die at points: there is never nobody, with whom what was sent would go.
-        let held = !case.named || hits.is_some() && case.is_shared() && chance.one_in(2);
+        let held = !case.named || hits.is_some() && case.is_shared() && !chance.one_in(3);
         let ends = match held {
             true => Some(channel.pair().map_err(told)?),
             false => None,
@@ -163,6 +172,9 @@ impl<'a> Round<'a> {
             ends,
             longest,
             running: Vec::new(),
+            kept: Vec::new(),
+            owed: None,
+            after: None,
             past: Vec::new(),
             next: 1,
             outcome: Outcome::default(),
@@ -225,7 +237,9 @@ impl<'a> Round<'a> {
         let when = if alone { When::First } else { When::Open };
         let willing = willing && (end == self.side || self.ends.is_some());
         let armed = match &self.hits {
-            Some(hits) if willing && !self.chance.one_in(3) => hits.choose(&mut self.chance, when),
+            Some(hits) if willing && !self.chance.one_in(3) => {
+                hits.choose(&mut self.chance, when, self.after)
+            }
             _ => None,
         };
         let part = Part {
@@ -286,13 +300,14 @@ impl<'a> Round<'a> {
                     if let Some(hits) = &mut self.hits {
                         hits.hit(point);
                     }
+                    self.after = Some(point);
                     let (end, last) = (member.end, member.last.is_some());
                     self.count_death(end);
                     self.whole &= last || end == End::Sender;
                     let member = self.running.swap_remove(place);
                     self.retire(member, true)?;
                     if replace {
-                        self.start(end, true)?;
+                        self.replace(end)?;
                     }
                 }
                 _ if replace || stage != Stage::Done => return Err(member.said()),
@@ -316,6 +331,7 @@ impl<'a> Round<'a> {
                 return Ok(true);
             }
             if ready(self).map_err(told)? {
+                self.outcome.stall = self.outcome.stall.max(start.elapsed());
                 return Ok(false);
             }
             if start.elapsed() > self.watchdog {
@@ -339,11 +355,17 @@ impl<'a> Round<'a> {
         let mut victim = None;
         let most = self.deaths() + kills;
         while self.deaths() < most {
+            if self.pay()? {
+                return self.cut();
+            }
             thread::sleep(self.chance.time(LIFE));
             if self.attend(true)? {
                 return self.cut();
             }
-            if self.hits.is_none() || self.ends.is_some() {
+            self.slow()?;
+            if !self.kept.is_empty() && !self.case.is_shared() {
+                // The other side is kept.
+            } else if self.hits.is_none() || self.ends.is_some() {
                 self.side = self
                     .chance
                     .of(&[End::Sender, End::Receiver])
@@ -358,10 +380,13 @@ impl<'a> Round<'a> {
                 .take()
                 .and_then(|id| self.running.iter().position(|member| member.part.id == id));
             let place = again.unwrap_or_else(|| self.choose(self.side));
-            let counts = self.counts()?;
+            let counts = self.progress(End::Receiver)?;
             let start = Instant::now();
             let end = self.kill(place)?;
-            self.start(end, true)?;
+            self.replace(end)?;
+            if self.owed.is_some() {
+                continue;
+            }
             if self.chance.one_in(5) {
                 // At once again, while it opens. The other side stays, so nothing is gone with both.
                 thread::sleep(self.chance.time(LIFE / 4));
@@ -373,10 +398,65 @@ impl<'a> Round<'a> {
             }
             self.outcome.stall = self.outcome.stall.max(start.elapsed());
         }
-        if self.disarm()? || self.await_open()? {
+        if self.pay()? || self.disarm()? || self.await_open()? {
             return self.cut();
         }
         Ok(false)
+    }
+
+    /// Starts another in place of a dead one: at once, or once the others have gone on without it.
+    fn replace(&mut self, end: End) -> Result<(), Wrong> {
+        let stays = |member: &Running| member.end == end && member.part.armed.is_none();
+        let others = self.case.is_shared() && self.running.iter().any(stays);
+        if others && self.owed.is_none() && self.chance.one_in(3) {
+            let before = self.progress(end)?;
+            self.owed = Some(Owed { end, before });
+            return Ok(());
+        }
+        self.start(end, true)
+    }
+
+    /// Waits until those who are left have gone on without a dead one, and starts one in its place; `true` if a stream turned
+    /// out to be cut.
+    fn pay(&mut self) -> Result<bool, Wrong> {
+        let Some(Owed { end, before }) = self.owed.take() else {
+            return Ok(false);
+        };
+        // While this waits, who dies is replaced at once, so there is always somebody.
+        let torn = self.wait(true, "those who are left do not go on", |round| {
+            let mut all = round.running.iter().filter(|member| member.end == end);
+            all.try_fold(false, |goes_on, member| {
+                let known = before.iter().find(|(id, _)| *id == member.part.id);
+                let now = member.progress()?;
+                Ok(goes_on || known.is_none_or(|(_, before)| now >= before + ONWARD))
+            })
+        })?;
+        self.start(end, true)?;
+        Ok(torn)
+    }
+
+    /// How far each with this end has come.
+    fn progress(&self, end: End) -> Result<Vec<(u32, u64)>, Wrong> {
+        let all = self.running.iter().filter(|member| member.end == end);
+        all.map(|member| Ok((member.part.id, member.progress()?)))
+            .collect::<io::Result<_>>()
+            .map_err(told)
+    }
+
+    /// Now and then stops one for a while, in the middle of whatever it does.
+    fn slow(&mut self) -> Result<(), Wrong> {
+        if !self.chance.one_in(8) {
+            return Ok(());
+        }
+        let place = self.chance.index(self.running.len());
+        let Some(member) = self.running.get(place) else {
+            return Ok(());
+        };
+        // Nobody has waited for it, so the number is still its own.
+        let pid = Pid::from_raw(i32::try_from(member.child.pid()).map_err(told)?);
+        signal::kill(pid, Signal::SIGSTOP).map_err(told)?;
+        thread::sleep(self.chance.time(LIFE * 2));
+        signal::kill(pid, Signal::SIGCONT).map_err(told)
     }
 
     fn cut(&mut self) -> Result<bool, Wrong> {
@@ -410,12 +490,11 @@ impl<'a> Round<'a> {
 
     /// One of those at this end.
     fn choose(&mut self, end: End) -> usize {
-        let all: Vec<usize> = (0..self.running.len())
-            .filter(|&place| {
-                self.running
-                    .get(place)
-                    .is_some_and(|member| member.end == end)
-            })
+        let may = |member: &Running| member.end == end && !self.kept.contains(&member.part.id);
+        let places = self.running.iter().enumerate();
+        let all: Vec<usize> = places
+            .filter(|(_, member)| may(member))
+            .map(|(place, _)| place)
             .collect();
         self.chance.of(&all).unwrap_or(0)
     }
@@ -442,18 +521,6 @@ impl<'a> Round<'a> {
             killed,
         });
         said.map_or(Ok(()), Err)
-    }
-
-    /// How many messages each receiver has received.
-    fn counts(&self) -> Result<Vec<(u32, u64)>, Wrong> {
-        let receivers = self
-            .running
-            .iter()
-            .filter(|member| member.end == End::Receiver);
-        receivers
-            .map(|member| Ok((member.part.id, member.part.page.count()?)))
-            .collect::<io::Result<_>>()
-            .map_err(told)
     }
 
     /// Waits until somebody receives one more; `true` if a stream turned out to be cut.
@@ -510,114 +577,6 @@ impl<'a> Round<'a> {
         Ok(())
     }
 
-    /// Ends the round as chance has it, and tells whether all that was sent must have been received.
-    fn end(&mut self) -> Result<bool, Wrong> {
-        let endings = [
-            Ending::Stop,
-            Ending::Stop,
-            Ending::KillSenders,
-            Ending::KillReceivers,
-            Ending::Massacre,
-        ];
-        let ending = self.chance.of(&endings).unwrap_or(Ending::Stop);
-        match ending {
-            Ending::Stop => {
-                self.start_the_last()?;
-                self.arm_the_last()?;
-                self.ledger.order(DRAIN | STOP).map_err(told)?;
-                self.ends = None;
-                self.await_all(true)
-            }
-            Ending::KillSenders => {
-                self.ledger.order(DRAIN).map_err(told)?;
-                self.ends = None;
-                self.kill_all(End::Sender)?;
-                self.await_all(true)
-            }
-            Ending::KillReceivers => {
-                self.ledger.order(DRAIN).map_err(told)?;
-                self.ends = None;
-                self.kill_all(End::Receiver)?;
-                self.await_all(false)
-            }
-            Ending::Massacre => self.massacre().map(|()| false),
-        }
-    }
-
-    fn kill_all(&mut self, end: End) -> Result<(), Wrong> {
-        if self.chance.one_in(2) {
-            // Those across sleep, and for so long that they rely on being told of a death.
-            self.ledger.order(DRAIN | holds(end)).map_err(told)?;
-            thread::sleep(SLEEP);
-        } else {
-            thread::sleep(self.chance.time(LIFE * 20));
-        }
-        while let Some(place) = self.running.iter().position(|member| member.end == end) {
-            self.kill(place)?;
-        }
-        Ok(())
-    }
-
-    /// Waits until all end by themselves, because the other side is gone; tells `drained`, unless a death has prevented that.
-    fn await_all(&mut self, drained: bool) -> Result<bool, Wrong> {
-        let torn = self.wait(
-            false,
-            "somebody is not told that the others are gone",
-            |round| {
-                Ok(round
-                    .running
-                    .iter()
-                    .all(|member| member.child.exit_status().is_some()))
-            },
-        )?;
-        if torn {
-            self.outcome.torn += 1;
-            self.massacre()?;
-        }
-        while let Some(member) = self.running.pop() {
-            self.retire(member, false)?;
-        }
-        Ok(drained && self.whole && !torn)
-    }
-
-    /// Starts some more who die where they are to, with nobody in their place: then those who are left must see to what they leave.
-    fn start_the_last(&mut self) -> Result<(), Wrong> {
-        if self.case.is_shared() && self.hits.is_some() {
-            self.side = self
-                .chance
-                .of(&[End::Sender, End::Receiver])
-                .unwrap_or(End::Sender);
-            self.start(self.side, true)?;
-            self.wait(false, "somebody does not open", |round| {
-                let mut stages = round.running.iter().map(|member| member.part.page.stage());
-                stages.try_fold(true, |all, stage| Ok(all && stage? != Stage::Opening))
-            })?;
-            thread::sleep(LIFE * 4);
-        }
-        Ok(())
-    }
-
-    /// Has some of those who are told to end die while they close their end.
-    fn arm_the_last(&mut self) -> Result<(), Wrong> {
-        let Some(hits) = &self.hits else {
-            return Ok(());
-        };
-        for member in &mut self.running {
-            if member.part.armed.is_some() || self.chance.one_in(3) {
-                continue;
-            }
-            member.last = hits
-                .choose(&mut self.chance, When::Last)
-                .map(|armed| armed.point);
-            let place = crash_points::points()
-                .iter()
-                .position(|point| Some(*point) == member.last);
-            let number = place.map_or(0, |place| place as u64 + 1);
-            member.part.page.arm(number).map_err(told)?;
-        }
-        Ok(())
-    }
-
     fn count(&mut self, drained: bool) -> Result<(), Wrong> {
         let batch = match self.case.scheme() {
             "shm+spsc" => 64,
@@ -656,6 +615,14 @@ impl<'a> Round<'a> {
 }
 
 impl Running {
+    /// How many messages it has sent or received.
+    fn progress(&self) -> io::Result<u64> {
+        match self.end {
+            End::Sender => Ok(self.part.page.sent()?.1),
+            End::Receiver => self.part.page.count(),
+        }
+    }
+
     fn said(&self) -> String {
         let said = self.part.page.said().unwrap_or_default();
         format!(
