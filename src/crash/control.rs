@@ -44,11 +44,11 @@ pub fn die_at(point: &str, nth: u32) -> bool {
     true
 }
 
-/// Has this process stop, until it is continued, when it first comes to this point; `false` if there is no such point.
-pub fn stop_at(point: &str) -> bool {
+/// Has this process stop, until it is continued, when it comes to this point for the `nth` time from now on; `false` if there is no such point.
+pub fn stop_at(point: &str, nth: u32) -> bool {
     // ORDERING: Relaxed; as in `die_at`.
     STOP.store(1, Ordering::Relaxed);
-    die_at(point, 1)
+    die_at(point, nth)
 }
 
 /// Leaves this step out in this process and its forks, and no other; `false` if there is no such step.

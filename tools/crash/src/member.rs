@@ -91,8 +91,12 @@ impl Part {
     }
 
     fn arm(&self) {
-        if let Some(Armed { point, nth }) = self.armed {
-            assert!(crash_points::die_at(point, nth), "{point}");
+        if let Some(Armed { point, nth, stops }) = self.armed {
+            let known = match stops {
+                true => crash_points::stop_at(point, nth),
+                false => crash_points::die_at(point, nth),
+            };
+            assert!(known, "{point}");
         }
     }
 

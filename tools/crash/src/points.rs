@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use laneway::crash_points;
+use laneway::{End, crash_points};
 
 use crate::{case::Case, chance::Chance};
 
@@ -12,6 +12,8 @@ pub(crate) struct Armed {
     pub(crate) point: &'static str,
     /// At which passing to die.
     pub(crate) nth: u32,
+    /// Not to die but to stop there for a while.
+    pub(crate) stops: bool,
 }
 
 /// Whether the users of this transport come to this point. Every point must belong to some transport.
@@ -54,6 +56,20 @@ pub(crate) enum When {
     Last,
 }
 
+/// Whose point it is, if it is not everybody's.
+fn owner(point: &str) -> Option<End> {
+    match point {
+        "locked.written" | "locked.published" | "mpmc.claimed" | "mpmc.passed" | "mpmc.stamped"
+        | "mpmc.skipped" | "mpmc.written" | "mpmc.ready" | "spsc.written" | "spsc.added"
+        | "spsc.cleared" | "spsc.shown" | "spsc.settled" | "spsc.resumed" | "stream.written"
+        | "sysv.sent" => Some(End::Sender),
+        "locked.copied" | "locked.finished" | "mpmc.taken" | "mpmc.head-passed" | "mpmc.done"
+        | "mpmc.adopted" | "mpmc.claim-skipped" | "spsc.skipped" | "spsc.stepped"
+        | "spsc.finished" | "stream.read" | "sysv.received" => Some(End::Receiver),
+        _ => None,
+    }
+}
+
 /// Whether a member may come to the point then.
 fn suits(point: &str, when: When) -> bool {
     let last = matches!(
@@ -78,7 +94,8 @@ fn follow(point: &str) -> &'static [&'static str] {
         "mpmc.claimed" | "mpmc.passed" | "mpmc.stamped" | "mpmc.written" | "mpmc.taken"
         | "mpmc.head-passed" => &["mpmc.disowned", "mpmc.claim-skipped", "mpmc.adopted"],
         _ if point.starts_with("lock") => &["lock.taken-over", "lock.marked"],
-        _ if point.starts_with("segment.") => &["segment.discarded", "segment.healed"],
+        "segment.linked" | "segment.gate" | "segment.discarded" | "segment.mapped"
+        | "segment.announced" => &["segment.discarded", "segment.healed"],
         _ => &[],
     }
 }
@@ -131,13 +148,14 @@ impl Hits {
     pub(crate) fn choose(
         &self,
         chance: &mut Chance,
+        end: End,
         when: When,
         after: Option<&'static str>,
     ) -> Option<Armed> {
         let suits = self.0.iter().filter(|(point, _)| {
             // The first of all finds nothing that anybody has left.
             let vain = when == When::First && after.is_none() && is_led(point);
-            suits(point, when) && !vain
+            suits(point, when) && !vain && owner(point).is_none_or(|owner| owner == end)
         });
         let follow = after.map(follow).unwrap_or_default();
         let led: Vec<&'static str> = suits
@@ -145,10 +163,11 @@ impl Hits {
             .map(|(&point, _)| point)
             .filter(|point| follow.contains(point))
             .collect();
-        if !led.is_empty() && chance.one_in(3) {
+        if !led.is_empty() && chance.one_in(2) {
             return Some(Armed {
                 point: chance.of(&led)?,
                 nth: 1,
+                stops: false,
             });
         }
         // Some points are come to only after a death at another.
@@ -171,6 +190,7 @@ impl Hits {
                 When::Open => u32::try_from(nth).unwrap_or(1),
                 When::First | When::Last => 1,
             },
+            stops: when == When::Open && chance.one_in(6),
         })
     }
 }

@@ -132,6 +132,15 @@ pub(crate) fn run(cases: &[Case], ledger: &Ledger, stride: u64) -> bool {
     totals.iter().all(|total| total.wrong.is_empty())
 }
 
+/// The first thing that is wrong in any call on this ring.
+pub(crate) fn first_wrong(case: &Case, ledger: &Ledger, stride: u64) -> Option<String> {
+    scenes(case).into_iter().find_map(|(call, found)| {
+        let total = step_through(&Scene { case, call, found }, ledger, stride);
+        let wrong = total.wrong.into_iter().next()?;
+        Some(format!("{}: {wrong}", total.scene))
+    })
+}
+
 fn scenes(case: &Case) -> Vec<(Call, Found)> {
     let mut scenes = vec![
         (Call::Send, Found::Plain),

@@ -69,7 +69,7 @@ fn stop(case: &Case, ledger: &Ledger, point: &'static str) -> Result<(), String>
     drop(rx);
     let stopped = Process::fork(move || {
         let mut tx = inherited_sender(KEY).expect("given");
-        assert!(crash_points::stop_at(point), "{point}");
+        assert!(crash_points::stop_at(point, 1), "{point}");
         let mut text = [0; 64];
         message::write(1, 1, &mut text);
         tx.send(&text).expect("there is room");

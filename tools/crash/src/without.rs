@@ -7,9 +7,12 @@ use laneway::crash_points;
 use crate::{
     case::Case,
     ledger::Ledger,
+    step,
     sweep::{Effort, sweep},
 };
 
+/// After every how many instructions to die, where that is tried.
+const STRIDE: u64 = 61;
 /// How many to kill at most before a step counts as not missed.
 const KILLS: u64 = 3000;
 /// How many to kill at least with the step in its place.
@@ -79,9 +82,11 @@ pub(crate) fn run(cases: &[Case], ledger: &Ledger, effort: Effort) -> bool {
             };
             crash_points::leave_out(step);
             let result = sweep(case, ledger, effort);
+            // What chance has not found shows where single deaths are looked at.
+            let found = result.total.wrong.first().cloned();
+            let wrong = found.or_else(|| step::first_wrong(case, ledger, STRIDE));
             crash_points::leave_out("");
             let killed = result.total.senders + result.total.receivers;
-            let wrong = result.total.wrong.first();
             // The same deaths, or nearly, with the step in its place.
             let kills = killed.max(LEAST);
             let whole = sweep(case, ledger, Effort { kills, ..effort });

@@ -37,6 +37,11 @@ impl Round<'_> {
             Ending::Massacre,
         ];
         let ending = self.chance.of(&endings).unwrap_or(Ending::Stop);
+        self.end_as(ending)
+            .map_err(|wrong| format!("{ending:?}: {wrong}"))
+    }
+
+    fn end_as(&mut self, ending: Ending) -> Result<bool, Wrong> {
         match ending {
             Ending::Stop => {
                 self.start_the_last()?;
@@ -124,7 +129,7 @@ impl Round<'_> {
                 continue;
             }
             member.last = hits
-                .choose(&mut self.chance, When::Last, None)
+                .choose(&mut self.chance, member.end, When::Last, None)
                 .map(|armed| armed.point);
             let place = crash_points::points()
                 .iter()

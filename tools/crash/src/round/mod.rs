@@ -145,7 +145,7 @@ impl<'a> Round<'a> {
         let channel = case.channel(&case.unique_name(&word), &keys);
         ledger.clear().map_err(told)?;
         // Where an end stays open here, both sides may die at points: there is never nobody, with whom what was sent would go.
-        let held = !case.named || hits.is_some() && case.is_shared() && !chance.one_in(3);
+        let held = !case.named || hits.is_some() && case.is_shared() && chance.one_in(2);
         let ends = match held {
             true => Some(channel.pair().map_err(told)?),
             false => None,
@@ -238,7 +238,7 @@ impl<'a> Round<'a> {
         let willing = willing && (end == self.side || self.ends.is_some());
         let armed = match &self.hits {
             Some(hits) if willing && !self.chance.one_in(3) => {
-                hits.choose(&mut self.chance, when, self.after)
+                hits.choose(&mut self.chance, end, when, self.after)
             }
             _ => None,
         };
@@ -281,6 +281,9 @@ impl<'a> Round<'a> {
     fn attend(&mut self, replace: bool) -> Result<bool, Wrong> {
         let mut place = 0;
         while let Some(member) = self.running.get(place) {
+            if member.part.armed.is_some_and(|armed| armed.stops) {
+                member.signal(Signal::SIGCONT)?;
+            }
             // In this order: one that has ended has said how.
             let ended = member.child.exit_status();
             let stage = member.part.page.stage().map_err(told)?;
@@ -449,14 +452,13 @@ impl<'a> Round<'a> {
             return Ok(());
         }
         let place = self.chance.index(self.running.len());
+        let pause = self.chance.time(LIFE * 2);
         let Some(member) = self.running.get(place) else {
             return Ok(());
         };
-        // Nobody has waited for it, so the number is still its own.
-        let pid = Pid::from_raw(i32::try_from(member.child.pid()).map_err(told)?);
-        signal::kill(pid, Signal::SIGSTOP).map_err(told)?;
-        thread::sleep(self.chance.time(LIFE * 2));
-        signal::kill(pid, Signal::SIGCONT).map_err(told)
+        member.signal(Signal::SIGSTOP)?;
+        thread::sleep(pause);
+        member.signal(Signal::SIGCONT)
     }
 
     fn cut(&mut self) -> Result<bool, Wrong> {
@@ -554,8 +556,11 @@ impl<'a> Round<'a> {
             let stage = member.part.page.stage();
             let sent = member.part.page.sent();
             let count = member.part.page.count();
+            let state = read("stat");
+            let state = state.rsplit(") ").next().unwrap_or("").get(..1);
+            let state = state.unwrap_or("gone").to_owned();
             format!(
-                "{:?} {} {:?} {stage:?} sent {sent:?} received {count:?} in {} {}",
+                "{:?} {} {:?} {stage:?} {state} sent {sent:?} received {count:?} in {} {}",
                 member.end,
                 member.part.id,
                 member.part.taking,
@@ -563,10 +568,12 @@ impl<'a> Round<'a> {
                 read("syscall").trim_end()
             )
         });
+        let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
         format!(
-            "{}: {}",
+            "{}: {}; load {}",
             self.channel.address(),
-            members.collect::<Vec<_>>().join("; ")
+            members.collect::<Vec<_>>().join("; "),
+            load.trim_end()
         )
     }
 
@@ -615,6 +622,15 @@ impl<'a> Round<'a> {
 }
 
 impl Running {
+    fn signal(&self, signal: Signal) -> Result<(), Wrong> {
+        // As long as this is there, nobody has waited for it to end, or it has ended and that is known.
+        if self.child.exit_status().is_some() {
+            return Ok(());
+        }
+        let pid = Pid::from_raw(i32::try_from(self.child.pid()).map_err(told)?);
+        signal::kill(pid, signal).map_err(told)
+    }
+
     /// How many messages it has sent or received.
     fn progress(&self) -> io::Result<u64> {
         match self.end {
