@@ -41,6 +41,10 @@ codegen:
 crash *arguments="long":
     cargo run --release -p laneway-crash -- {{ arguments }}
 
+# An hour of traffic with deaths: memory, descriptors and objects stay as they are; `just soak --minutes 5` for less
+soak *arguments:
+    cargo run --release -p laneway-crash -- soak {{ arguments }}
+
 # Licences and doubled dependencies; needs cargo-deny
 deny:
     cargo deny --workspace check bans licenses sources
