@@ -86,7 +86,7 @@ enum Command {
         #[arg(long, default_value_t = 60.0)]
         minutes: f64,
         /// Seconds on one transport before the next
-        #[arg(long, default_value_t = 20.0)]
+        #[arg(long, default_value_t = 60.0)]
         shift: f64,
     },
     /// A bit of everything, in less than three minutes

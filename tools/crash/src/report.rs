@@ -59,6 +59,12 @@ pub(crate) fn end(results: &[Result]) {
             .sum::<f64>(),
         sum(|result| result.total.wrong.len() as u64),
     );
+    let late = results.iter().map(|result| result.total.late).max();
+    println!(
+        "\nThe longest time without progress was {:.0} ms; this process itself got no core for {:.0} ms.",
+        stall.unwrap_or_default().as_secs_f64() * 1e3,
+        late.unwrap_or_default().as_secs_f64() * 1e3
+    );
     for Result { name, total, .. } in results {
         for wrong in &total.wrong {
             println!("\n{name} {wrong}");

@@ -127,6 +127,7 @@ fn add(total: &mut Outcome, round: Outcome, seed: u64) {
     total.receivers += round.receivers;
     total.torn += round.torn;
     total.stall = total.stall.max(round.stall);
+    total.late = total.late.max(round.late);
     total.tally.messages += round.tally.messages;
     total.tally.lost += round.tally.lost;
     total.tally.may_lose += round.tally.may_lose;

@@ -5,7 +5,7 @@ mod restart;
 mod soak;
 
 pub(crate) use restart::restart;
-pub(crate) use soak::held;
+pub(crate) use soak::{Kept, held};
 
 use std::{
     io,
@@ -58,6 +58,8 @@ pub(crate) struct Outcome {
     pub(crate) torn: u64,
     /// The longest time from a death to the next message received, or until anything else came that was waited for.
     pub(crate) stall: Duration,
+    /// The longest time that this process slept beyond what it wanted: then the machine had others to do, who were not waited for.
+    pub(crate) late: Duration,
     pub(crate) wrong: Vec<String>,
 }
 
@@ -340,7 +342,10 @@ impl<'a> Round<'a> {
             if start.elapsed() > self.watchdog {
                 return Err(format!("hang: {what}; {}", self.describe()));
             }
+            let asleep = Instant::now();
             thread::sleep(pause);
+            let late = asleep.elapsed().saturating_sub(pause);
+            self.outcome.late = self.outcome.late.max(late);
             pause = (pause * 5 / 4).min(Duration::from_millis(1));
         }
     }

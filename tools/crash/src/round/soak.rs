@@ -13,11 +13,47 @@ const SLACK: u64 = 256;
 const SOME: u64 = 20;
 
 /// What a process has.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Held {
     /// KiB of its own memory.
     pub(crate) memory: u64,
     pub(crate) descriptors: u64,
+}
+
+impl Held {
+    /// The more of each.
+    pub(crate) fn max(self, other: Self) -> Self {
+        Self {
+            memory: self.memory.max(other.memory),
+            descriptors: self.descriptors.max(other.descriptors),
+        }
+    }
+
+    fn beyond(self, before: Self) -> Self {
+        Self {
+            memory: self.memory.saturating_sub(before.memory),
+            descriptors: self.descriptors.saturating_sub(before.descriptors),
+        }
+    }
+}
+
+/// What those who live on have.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Kept {
+    /// The most that one has at the end.
+    pub(crate) last: Held,
+    /// The most that one has more than before.
+    pub(crate) grown: Held,
+}
+
+impl Kept {
+    /// The more of each.
+    pub(crate) fn max(self, other: Self) -> Self {
+        Self {
+            last: self.last.max(other.last),
+            grown: self.grown.max(other.grown),
+        }
+    }
 }
 
 /// What a process has; the least of some looks, since whoever works has a buffer or a file for a moment.
@@ -44,10 +80,10 @@ pub(crate) fn held(pid: u32) -> io::Result<Held> {
 }
 
 impl Round<'_> {
-    /// Kills those around the ones that live on, for this time; how much memory and how many descriptors those had more at the end.
-    pub(crate) fn soak(mut self, time: Duration) -> (Outcome, [u64; 2]) {
-        let mut grown = [0; 2];
-        let result = self.go_on(time, &mut grown);
+    /// Kills those around the ones that live on, for this time, and tells what those have.
+    pub(crate) fn soak(mut self, time: Duration) -> (Outcome, Kept) {
+        let mut kept = Kept::default();
+        let result = self.go_on(time, &mut kept);
         if let Err(wrong) = result {
             self.outcome.wrong.push(wrong);
         }
@@ -58,10 +94,10 @@ impl Round<'_> {
                 self.outcome.wrong.push(wrong);
             }
         }
-        (self.outcome, grown)
+        (self.outcome, kept)
     }
 
-    fn go_on(&mut self, time: Duration, grown: &mut [u64; 2]) -> Result<(), Wrong> {
+    fn go_on(&mut self, time: Duration, kept: &mut Kept) -> Result<(), Wrong> {
         let start = Instant::now();
         for end in [self.side, self.side.across()] {
             let lives_on = end != self.side || self.case.is_shared();
@@ -86,12 +122,9 @@ impl Round<'_> {
             }
         }
         for (before, after) in first.iter().flatten().zip(self.held_by_kept()?) {
-            let memory = after.memory.saturating_sub(before.memory);
-            let descriptors = after.descriptors.saturating_sub(before.descriptors);
-            let [most_memory, most_descriptors] = grown;
-            *most_memory = memory.max(*most_memory);
-            *most_descriptors = descriptors.max(*most_descriptors);
-            if memory > SLACK || descriptors > 0 {
+            let grown = after.beyond(*before);
+            *kept = kept.max(Kept { last: after, grown });
+            if grown.memory > SLACK || grown.descriptors > 0 {
                 return Err(format!(
                     "one who lives on grows: {before:?}, then {after:?}"
                 ));
