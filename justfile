@@ -57,6 +57,14 @@ asan inputs="200000":
 tsan:
     tools/sanitize thread
 
+# Kill the users of every channel: all of it, or with arguments a part; as root in namespaces of its own
+crash *arguments="long":
+    cargo run --release -p laneway-crash -- {{ arguments }}
+
+# An hour of traffic with deaths: memory, descriptors and objects stay as they are; `just soak --minutes 5` for less
+soak *arguments:
+    cargo run --release -p laneway-crash -- soak {{ arguments }}
+
 # Licences and doubled dependencies; needs cargo-deny
 deny:
     cargo deny --workspace check bans licenses sources

@@ -5,6 +5,7 @@ mod cache;
 mod capability;
 mod channel;
 mod clock;
+mod crash;
 mod deadline;
 mod endpoint;
 mod error;
@@ -41,6 +42,10 @@ pub mod conformance;
 pub mod choose;
 #[cfg(feature = "measure")]
 pub mod measure;
+
+#[cfg(feature = "crash-points")]
+#[doc(hidden)]
+pub use crash::control as crash_points;
 
 pub use address::{Address, AddressError, AddressProblem, Key};
 pub use capability::{

@@ -125,20 +125,21 @@ pub(crate) fn has_any(fd: impl AsFd) -> io::Result<bool> {
     Ok(held(fd, ENDS, 2 * PLACES)?.is_some())
 }
 
-/// The first byte of each range that other descriptions hold: who is there, to be compared with another time.
+/// The bytes that other descriptions hold: who is there, to be compared with another time.
 pub(crate) fn places(fd: impl AsFd) -> io::Result<Vec<i64>> {
-    let end = NUMBERS + i64::from(u16::MAX);
     let mut places = Vec::new();
-    let mut start = ENDS;
-    while start < end {
-        let Some(at) = held(&fd, start, end - start)? else {
-            break;
-        };
-        // What overlaps the range from before is told by its own start.
-        let at = at.max(start);
-        places.push(at);
-        start = at + 1;
+    let mut ranges = vec![(ENDS, NUMBERS + i64::from(u16::MAX))];
+    while let Some((start, end)) = ranges.pop() {
+        // Of several locks the kernel tells not the lowest but that of whoever took its first one first, so there may be others
+        // on either side.
+        if let Some(at) = held(&fd, start, end - start)? {
+            // What overlaps the range from before is told by its own start.
+            let at = at.max(start);
+            places.push(at);
+            ranges.extend([(start, at), (at + 1, end)]);
+        }
     }
+    places.sort_unstable();
     Ok(places)
 }
 
@@ -243,4 +244,30 @@ impl<T: Flockable> Gate<T> {
 )]
 fn pause() {
     std::thread::sleep(Duration::from_micros(200));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::memfd::{MFdFlags, memfd_create};
+
+    #[test]
+    fn everybody_is_told_of_whoever_came_first() {
+        let fd = memfd_create("places", MFdFlags::MFD_CLOEXEC).expect("makes");
+        let open = || reopen(&fd, OFlag::O_RDWR).expect("opens");
+        let (first, second) = (open(), open());
+        // The higher places of both kinds are those of the one that came first.
+        join(&first, End::Receiver).expect("joins");
+        assert!(take_this_number(&first, 5).expect("takes"));
+        join(&second, End::Sender).expect("joins");
+        assert!(take_this_number(&second, 0).expect("takes"));
+        let all = [ENDS, ENDS + PLACES, NUMBERS, NUMBERS + 5];
+        assert_eq!(places(&fd).expect("tells"), all);
+        drop(second);
+        assert_eq!(places(&fd).expect("tells"), [ENDS + PLACES, NUMBERS + 5]);
+        assert!(
+            places(&first).expect("tells").is_empty(),
+            "its own are not told"
+        );
+    }
 }

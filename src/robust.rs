@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use crate::{
     Deadline,
+    crash::{self, Point, Step},
     lock::LockError,
     sync::{AtomicU32, Ordering},
     sys::futex,
@@ -27,6 +28,8 @@ const BRIEFLY: Duration = Duration::from_micros(200);
 const NAP: Duration = Duration::from_millis(1);
 /// How many pauses of the processor to let the holder go on: at first, and at last.
 const PAUSES: [u32; 2] = [64, 1024];
+/// How often to try between two looks at the clock.
+const TURNS: u32 = 64;
 /// How often to give up the core before sleeping.
 const YIELDS: u32 = 4;
 
@@ -123,6 +126,7 @@ impl RobustLock {
     ) -> Result<Held, LockError> {
         let word = self.word();
         if word.holder().is_none() && self.seize(word, word.taken(me)) {
+            crash::reach(Point::LockTaken);
             return Ok(Held::Clean);
         }
         self.take_slowly(me, deadline, &is_dead)
@@ -143,7 +147,13 @@ impl RobustLock {
         let mut yields = 0;
         // Who has slept does not know whether others still do.
         let mut slept = false;
+        let mut turns = 0_u32;
         loop {
+            // Others who are faster again and again must not keep us beyond the deadline.
+            turns = turns.wrapping_add(1);
+            if turns.is_multiple_of(TURNS) && deadline.has_passed() {
+                return Err(LockError::Busy);
+            }
             let word = self.word();
             let taken = match slept {
                 true => word.taken(me).with_sleepers(),
@@ -163,8 +173,10 @@ impl RobustLock {
                 continue;
             }
             // Nobody else has our number, so what holds the lock in its name is dead.
-            if holder == me || is_dead(holder) {
+            let dead = holder == me || is_dead(holder);
+            if dead && !crash::is_left_out(Step::TakeLockOver) {
                 if self.seize(word, taken) {
+                    crash::reach(Point::LockTakenOver);
                     return Ok(Held::OwnerDied);
                 }
                 continue;
@@ -178,6 +190,7 @@ impl RobustLock {
                 continue;
             }
             if word.sleeps() || self.mark(word) {
+                crash::reach(Point::LockMarked);
                 let nap = deadline.remaining().map_or(NAP, |left| left.min(NAP));
                 futex::wait(&self.0, word.with_sleepers().0, Deadline::after(nap));
                 slept = true;
@@ -192,7 +205,9 @@ impl RobustLock {
         let sound = word.holder() == Some(me) && !word.sleeps();
         if !(sound && self.put_back(word)) {
             self.give_slowly(me);
+            return;
         }
+        crash::reach(Point::LockGiven);
     }
 
     #[cold]
@@ -203,6 +218,7 @@ impl RobustLock {
                 return;
             }
             if self.put_back(word) {
+                crash::reach(Point::LockGiven);
                 if word.sleeps() {
                     // Fails only for memory that is not there, and ours is. One is enough: it passes the mark on.
                     let _ = futex::wake(&self.0, 1);

@@ -11,6 +11,7 @@ use nix::unistd::{SysconfVar, sysconf};
 
 use crate::{
     Deadline, WaitStrategy, clock,
+    crash::{self, Point},
     sync::{AtomicU32, AtomicU64, Ordering, compiler_fence, fence},
     sys::{futex, membarrier},
 };
@@ -18,8 +19,15 @@ use crate::{
 /// How long a sleeper sleeps before it has its channel watched, and until it asks again whether its peers live,
 /// where nothing can be watched.
 const RECHECK: Duration = Duration::from_millis(20);
+/// How long after the start of a watch a sleeper looks for deaths itself: from the report of a death until the
+/// locks of the dead are gone there are microseconds, but it may lose its core in between.
+const UNREPORTED: Duration = Duration::from_millis(100);
 /// How long an answer about the living peers is believed by calls that do not wait.
 const BELIEVED: Duration = Duration::from_millis(1);
+/// The bit of an event's flag that says that somebody may be asleep.
+const RAISED: u32 = 1;
+/// What is added to the flag each time that it is raised.
+const ONCE: u32 = 2;
 /// The cost of a wake-up that is believed, in nanoseconds.
 const BELIEVABLE: RangeInclusive<u32> = 2_000..=100_000;
 /// What a wake-up costs this process, in nanoseconds: a guess at first, then what its own wake-ups took.
@@ -81,13 +89,14 @@ impl WaitStrategy {
 /// Something that happens in shared memory and that others may sleep for.
 ///
 /// A sleeper raises the flag, looks once more, and sleeps on the word. A publisher publishes, then
-/// looks at the flag, and only if it is raised lowers it, changes the word and wakes everybody. A
+/// looks at the flag, and only if it is raised changes the word, wakes everybody, and lowers the flag, unless another has
+/// raised it meanwhile. So whoever is stopped, or dies, before it has woken them leaves the flag up for the next. A
 /// flag that a dead sleeper left raised costs one wake-up of nobody.
 #[repr(C)]
 pub(crate) struct Event {
     /// Changes at each wake-up.
     word: AtomicU32,
-    /// Not 0 if somebody may be asleep.
+    /// Odd if somebody may be asleep. The other bits count how often it was raised.
     flag: AtomicU32,
     /// When the last wake-up was rung for, on the monotonic clock.
     rung: AtomicU64,
@@ -124,7 +133,7 @@ impl Bell<'_> {
             fence(Ordering::SeqCst);
         }
         // ORDERING: Relaxed; ordered by the barrier.
-        if self.event.flag.load(Ordering::Relaxed) != 0 {
+        if self.event.flag.load(Ordering::Relaxed) & RAISED != 0 {
             // ORDERING: SeqCst; of two who publish, the one whose fence is later sees what the other published.
             fence(Ordering::SeqCst);
             if worth() {
@@ -138,8 +147,11 @@ impl Bell<'_> {
         let Event { word, flag, rung } = self.event;
         // ORDERING: Acquire; pairs with the Release in `wake`.
         let seen = word.load(Ordering::Acquire);
-        // ORDERING: Relaxed; ordered by the barrier.
-        flag.store(1, Ordering::Relaxed);
+        // First counted, then raised: who lowers what it saw before must not lower this.
+        // ORDERING: Release, twice; pairs with the Acquire in `wake`, and what follows is ordered by the barrier.
+        flag.fetch_add(ONCE, Ordering::Release);
+        flag.fetch_or(RAISED, Ordering::Release);
+        crash::reach(Point::SleepFlagged);
         if !membarrier::barrier() {
             // ORDERING: Relaxed; ordered by the fence.
             self.fences.store(1, Ordering::Relaxed);
@@ -150,6 +162,7 @@ impl Bell<'_> {
         if found.is_none() && futex::wait(word, seen, deadline) {
             // ORDERING: Relaxed; a time, and believed only within bounds.
             learn(rung.load(Ordering::Relaxed));
+            crash::reach(Point::SleepWoken);
         }
         found
     }
@@ -159,15 +172,24 @@ impl Event {
     /// Wakes those who sleep, whatever the flag says.
     #[cold]
     pub(crate) fn wake(&self) {
-        // ORDERING: Relaxed; the word's change below is what a sleeper compares.
-        self.flag.store(0, Ordering::Relaxed);
+        // ORDERING: Acquire; pairs with the Release in `sleep`: whoever has raised it by now has read the word before it changes.
+        let raised = self.flag.load(Ordering::Acquire);
+        crash::reach(Point::WakeSeen);
         // ORDERING: Relaxed; a time, and believed only within bounds.
         self.rung.store(clock::now(), Ordering::Relaxed);
-        // ORDERING: Release; pairs with the Acquire in `sleep`: who sees the new word sees the flag
-        // lowered before, and raises it again.
-        self.word.fetch_add(1, Ordering::Release);
+        // ORDERING: AcqRel; stays between the look at the flag and the wake-up, and pairs with the Acquire in `sleep`.
+        self.word.fetch_add(1, Ordering::AcqRel);
+        crash::reach(Point::WakeChanged);
         // Fails only for memory that is not there, and ours is.
         let _ = futex::wake(&self.word, i32::MAX);
+        // ORDERING: Relaxed, twice; if it was raised since, it stays up.
+        let _ = self.flag.compare_exchange(
+            raised,
+            raised & !RAISED,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+        crash::reach(Point::WakeDone);
     }
 }
 
@@ -187,6 +209,8 @@ pub(crate) struct Waiter {
     /// How long it spins before the next sleep: less after spinning was in vain, more after it helped or would have.
     spin: Duration,
     asked: Option<Instant>,
+    /// When it first was watched.
+    watched: Option<Instant>,
 }
 
 impl Waiter {
@@ -196,6 +220,7 @@ impl Waiter {
             strategy,
             spin: patience(),
             asked: None,
+            watched: None,
         }
     }
 
@@ -311,16 +336,25 @@ impl Waiter {
                 None => RECHECK,
             };
             // To be watched costs some calls, which pay only if nothing comes for a while.
-            let found = if asleep.elapsed() >= RECHECK && watched() {
+            let is_watched = asleep.elapsed() >= RECHECK && watched();
+            let found = match is_watched.then(|| self.watched_for()) {
                 // Who died before it was watched is found by this look, who dies later rings.
-                bell.sleep(deadline, || look(Look::Kernel))
-            } else {
-                bell.sleep(Deadline::after(nap), || look(Look::Memory))
+                Some(age) if age >= UNREPORTED => bell.sleep(deadline, || look(Look::Kernel)),
+                // But the death of one who was just dying has been reported to nobody, and its locks may still be there.
+                Some(age) => bell.sleep(Deadline::after(nap.min(age.max(BELIEVED))), || {
+                    look(Look::Kernel)
+                }),
+                None => bell.sleep(Deadline::after(nap), || look(Look::Memory)),
             };
             if found.is_some() {
                 return found;
             }
         }
+    }
+
+    /// How long this end has been watched, which it is.
+    fn watched_for(&mut self) -> Duration {
+        self.watched.get_or_insert_with(Instant::now).elapsed()
     }
 
     /// Whether the last answer of the kernel is too old.

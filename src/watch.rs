@@ -89,11 +89,12 @@ impl Watch {
         let watcher = match &mut *slot {
             Some(watcher) => watcher,
             none => {
-                let watcher = none.insert(Watcher::new()?);
+                let watcher = Watcher::new()?;
+                // The thread waits for the mutex. Without it there must be no watcher, or the next to come would rely on nobody.
                 start()?;
                 // ORDERING: as above.
                 HOME.store(home, Ordering::Relaxed);
-                watcher
+                none.insert(watcher)
             }
         };
         let object = watcher

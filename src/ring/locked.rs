@@ -13,6 +13,7 @@
 
 use crate::{
     Deadline,
+    crash::{self, Point},
     lock::{Lock, LockError},
     ring::{
         Data,
@@ -183,8 +184,10 @@ impl<'a, L: Lock> Locked<'a, L> {
             pushed += 1;
         }
         if pushed > 0 {
+            crash::reach(Point::LockedWritten);
             // ORDERING: Release; pairs with the Acquire in `pop`: who sees the tail sees the records.
             self.cursors.tail.store(tail, Ordering::Release);
+            crash::reach(Point::LockedPublished);
         }
         drop(section);
         if pushed == 0 && !messages.is_empty() {
@@ -238,9 +241,11 @@ impl<'a, L: Lock> Locked<'a, L> {
             head = head.wrapping_add(size);
         }
         moved.left = tail.wrapping_sub(head);
+        crash::reach(Point::LockedCopied);
         // ORDERING: Release; pairs with the Acquire in `Free::has`: who sees the head may overwrite
         // what is before it.
         self.cursors.head.store(head, Ordering::Release);
+        crash::reach(Point::LockedFinished);
         drop(section);
         match (moved.messages, short) {
             (0, Some(needed)) => Err(Stuck::TooSmall(needed)),

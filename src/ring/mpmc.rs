@@ -13,13 +13,15 @@
 //!   free   |  taken, done  |  ready, claimed  |  free
 //! ```
 //!
-//! Each word holds the lap (how often the ring was gone round) for which it is valid, and every word of a record, not only the
-//! first, is stamped with the lap before the record can become READY or DONE. So who slept for a lap or more fails its CAS.
+//! Each word holds the lap (how often the ring was gone round) for which it is valid. Where a record starts, the first claim of a
+//! lap replaces whatever an earlier lap has left, so who slept for a lap or more fails its CAS. The other words of a record are
+//! stamped with the lap too before it can become READY: so no word grows so old that its lap looks like a later one.
 //! The room of DONE records is given back in order, by producers when they need it.
 //!
 //! After Vyukov's bounded queue, with claims by state as in protocols for robust futexes.
 
 use crate::{
+    crash::{self, Point, Step},
     ring::{
         Data, OutOfBounds, hold_off,
         state::{LAP_MASK, NOBODY, Phase, SLOT, State, slots},
@@ -205,7 +207,7 @@ impl<'a> Ring<'a> {
         behind
     }
 
-    /// Stamps the words inside a record, before it can become READY or DONE.
+    /// Stamps the words inside a record, before it can become READY.
     #[inline]
     fn stamp(&self, place: u64, state: State) -> Result<(), Stuck> {
         let inside = state.in_phase(Phase::INSIDE, NOBODY).0;
@@ -258,14 +260,20 @@ impl<'a> Ring<'a> {
                 backoff.pause();
                 continue;
             }
+            crash::reach(Point::MpmcClaimed);
             Self::pass(self.tail, place, place.wrapping_add(size));
+            crash::reach(Point::MpmcPassed);
             self.stamp(place, claim)?;
+            crash::reach(Point::MpmcStamped);
             if skip {
                 self.settle(place, claim, claim.in_phase(Phase::DONE, NOBODY))?;
+                crash::reach(Point::MpmcSkipped);
                 continue;
             }
             self.data.write(place.wrapping_mul(SLOT as u64), message)?;
+            crash::reach(Point::MpmcWritten);
             let ready = self.settle(place, claim, claim.in_phase(Phase::READY, NOBODY))?;
+            crash::reach(Point::MpmcReady);
             return if ready { Ok(()) } else { Err(Stuck::Corrupt) };
         }
         Err(Stuck::NotNow)
@@ -308,7 +316,10 @@ impl<'a> Ring<'a> {
             .freed
             .compare_exchange(start, freed, Ordering::AcqRel, Ordering::Acquire)
         {
-            Ok(_) => Ok(freed),
+            Ok(_) => {
+                crash::reach(Point::MpmcReclaimed);
+                Ok(freed)
+            }
             Err(other) => Ok(other),
         }
     }
@@ -351,7 +362,9 @@ impl<'a> Ring<'a> {
                     }
                     let taken = state.in_phase(Phase::TAKEN, me);
                     if self.change(place, state, taken)? {
+                        crash::reach(Point::MpmcTaken);
                         Self::pass(self.head, place, place.wrapping_add(state.slots()));
+                        crash::reach(Point::MpmcHeadPassed);
                         if !known {
                             pace.found(self.tail, place);
                         }
@@ -402,6 +415,7 @@ impl<'a> Ring<'a> {
         let done = taken.state.in_phase(Phase::DONE, NOBODY);
         // Not done only if somebody took us for dead, wrongly, or the words were overwritten.
         let _ = self.settle(taken.place, taken.state, done);
+        crash::reach(Point::MpmcDone);
     }
 
     /// Undoes what the dead have left: claims are skipped; what they had taken is taken over as `me`, one message a call.
@@ -418,13 +432,15 @@ impl<'a> Ring<'a> {
                 return Ok(None);
             };
             match state.phase() {
-                Phase::CLAIMED if is_dead(state.owner()) => self.skip(place, state, me)?,
+                Phase::CLAIMED if is_dead(state.owner()) => self.skip(place, state)?,
+                Phase::TAKEN if crash::is_left_out(Step::AdoptTaken) => {}
                 Phase::TAKEN if is_dead(state.owner()) => {
                     if !self.fits(place, state) {
                         return Err(Stuck::Corrupt);
                     }
                     let taken = state.in_phase(Phase::TAKEN, me);
                     if self.change(place, state, taken)? {
+                        crash::reach(Point::MpmcAdopted);
                         return Ok(Some(Taken {
                             place,
                             state: taken,
@@ -461,6 +477,7 @@ impl<'a> Ring<'a> {
             match state.phase() {
                 phase @ (Phase::CLAIMED | Phase::TAKEN) if state.owner() == me => {
                     self.change(place, state, state.in_phase(phase, NOBODY))?;
+                    crash::reach(Point::MpmcDisowned);
                 }
                 _ => {}
             }
@@ -470,15 +487,16 @@ impl<'a> Ring<'a> {
         Err(Stuck::Corrupt)
     }
 
-    /// Skips the claim of a dead producer. First it is made ours, so that one alone stamps the words.
-    fn skip(&self, place: u64, claim: State, me: u16) -> Result<(), Stuck> {
-        let ours = claim.in_phase(Phase::CLAIMED, me);
-        if !self.change(place, claim, ours)? {
+    /// Skips the claim of a dead producer. Its inner words stay as old as they are: they are looked at only once a record starts
+    /// there, and then any earlier lap will do.
+    fn skip(&self, place: u64, claim: State) -> Result<(), Stuck> {
+        if crash::is_left_out(Step::SkipClaim) {
             return Ok(());
         }
         Self::pass(self.tail, place, place.wrapping_add(claim.slots()));
-        self.stamp(place, ours)?;
-        self.change(place, ours, ours.in_phase(Phase::DONE, NOBODY))?;
+        if self.change(place, claim, claim.in_phase(Phase::DONE, NOBODY))? {
+            crash::reach(Point::MpmcClaimSkipped);
+        }
         Ok(())
     }
 
@@ -610,6 +628,33 @@ mod tests {
             .expect("sound")
             .expect("left");
         assert_eq!(ring.message(&again), b"left");
+    }
+
+    #[test]
+    fn records_start_where_skipped_claims_had_their_insides() {
+        let mut memory = Memory::new(8);
+        let ring = memory.ring();
+        for lap in 0..9 {
+            // Every third lap is wholly claimed by one who dies, the others are full of short messages.
+            if lap % 3 == 1 {
+                let place = ring.tail.load(Ordering::Relaxed);
+                assert_eq!(place, lap * 8);
+                assert_eq!(ring.has_room(place, 8), Ok(true));
+                let state = State(ring.states[0].load(Ordering::Relaxed));
+                let claim = State::new(lap, Phase::CLAIMED, 7, 8 * SLOT);
+                assert_eq!(ring.change(place, state, claim), Ok(true));
+                assert_eq!(pop(ring, 2), Err(Stuck::NotNow));
+                assert_eq!(ring.recover(2, |owner| owner == 7), Ok(None));
+                assert_eq!(pop(ring, 2), Err(Stuck::NotNow));
+            } else {
+                for number in 0..8 {
+                    ring.push(1, &[number]).expect("room");
+                }
+                for number in 0..8 {
+                    assert_eq!(pop(ring, 2), Ok(vec![number]));
+                }
+            }
+        }
     }
 
     #[test]

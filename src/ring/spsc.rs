@@ -16,6 +16,7 @@
 //! Each side keeps its own position and what it last saw of the other's, after rtrb and `FastForward`.
 
 use crate::{
+    crash::{self, Point, Step},
     ring::{
         Data, OutOfBounds, hold_off,
         record::{self, Kind},
@@ -69,7 +70,8 @@ impl Producer {
         let mut tail = ring.tail.load(Ordering::Acquire) & !7;
         // ORDERING: Acquire; pairs with the Release in `finish`.
         let head = ring.head.load(Ordering::Acquire);
-        if (1..=ring.data.capacity() as u64).contains(&head.wrapping_sub(tail)) {
+        let overtaken = (1..=ring.data.capacity() as u64).contains(&head.wrapping_sub(tail));
+        if overtaken && !crash::is_left_out(Step::FollowHead) {
             // It died before it settled the tail, and what it sent is received by now.
             tail = head & !7;
         }
@@ -77,9 +79,10 @@ impl Producer {
         while tail.wrapping_sub(head) <= ring.data.capacity() as u64 {
             // ORDERING: Acquire; pairs with the Release in `show`.
             let word = ring.data.word(tail).load(Ordering::Acquire);
-            if word == 0 {
+            if word == 0 || crash::is_left_out(Step::WalkToLast) {
                 // ORDERING: Release; as in `show`.
                 ring.tail.store(tail, Ordering::Release);
+                crash::reach(Point::SpscResumed);
                 return Ok(Self {
                     tail,
                     head,
@@ -183,6 +186,7 @@ impl Producer {
         if ring.data.write(text, message).is_err() {
             return false;
         }
+        crash::reach(Point::SpscWritten);
         let word = record::header(Kind::Message, message.len());
         Self::show(ring, self.tail, word, end);
         self.tail = end;
@@ -195,6 +199,7 @@ impl Producer {
         let start = self.room(ring, message.len())?;
         ring.data
             .write(start.wrapping_add(record::HEADER as u64), message)?;
+        crash::reach(Point::SpscWritten);
         self.add(ring, start, message.len());
         Ok(())
     }
@@ -218,6 +223,7 @@ impl Producer {
         } else {
             // ORDERING: Relaxed; published by the first header of the batch.
             ring.data.word(at).store(word, Ordering::Relaxed);
+            crash::reach(Point::SpscAdded);
         }
     }
 
@@ -234,11 +240,14 @@ impl Producer {
     fn show(ring: Ring<'_>, at: u64, word: u64, tail: u64) {
         // ORDERING: Relaxed; comes before the header that follows, which a consumer passes first.
         ring.data.word(tail).store(0, Ordering::Relaxed);
+        crash::reach(Point::SpscCleared);
         // ORDERING: Release; pairs with the Acquire in `look` and `resume`: who sees the header sees the
         // messages and the 0 behind.
         ring.data.word(at).store(word, Ordering::Release);
+        crash::reach(Point::SpscShown);
         // ORDERING: Release; pairs with the Acquire in `resume` and `look_ahead`.
         ring.tail.store(tail, Ordering::Release);
+        crash::reach(Point::SpscSettled);
     }
 }
 
@@ -326,6 +335,7 @@ impl Consumer {
             ring.data.read(text, buf.get_mut(..len)?).ok()?;
         }
         self.advance(len);
+        crash::reach(Point::SpscStepped);
         self.finish(ring);
         Some(len)
     }
@@ -350,6 +360,7 @@ impl Consumer {
             return Err(Stuck::Corrupt);
         }
         self.advance(len);
+        crash::reach(Point::SpscSkipped);
         // ORDERING: Acquire; pairs with the Release in `show`.
         let word = ring.data.word(self.head).load(Ordering::Acquire);
         if word == 0 {
@@ -395,6 +406,7 @@ impl Consumer {
     pub(crate) fn step(&mut self) {
         if let Some(len) = self.peeked.take() {
             self.advance(len);
+            crash::reach(Point::SpscStepped);
         }
     }
 
@@ -403,6 +415,7 @@ impl Consumer {
     pub(crate) fn finish(&self, ring: Ring<'_>) {
         // ORDERING: Release; pairs with the Acquire in `Producer::reserve`.
         ring.head.store(self.head, Ordering::Release);
+        crash::reach(Point::SpscFinished);
     }
 }
 

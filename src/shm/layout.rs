@@ -12,7 +12,7 @@ use crate::{
 /// The first eight bytes; the last is not text, so that a text file is never taken for a segment.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"LANEWAY\x1a");
 /// Changes whenever a field does.
-pub(crate) const LAYOUT: u32 = 2;
+pub(crate) const LAYOUT: u32 = 3;
 /// Where the data start, from the start of the segment.
 pub(crate) const DATA: usize = 1024;
 

@@ -12,6 +12,7 @@ use shared_memory::{Shmem, ShmemConf, ShmemError};
 
 use crate::{
     OpenError, OpenErrorKind,
+    crash::{self, Point},
     shm::{
         layout::{DATA, Header, LAYOUT, MAGIC, Shape},
         plan::Plan,
@@ -136,6 +137,7 @@ pub(crate) fn build(file: &File, plan: &Plan<'_>) -> Result<Shape, OpenError> {
             Err(error) => return Err(plan.os(error)),
         }
     }
+    crash::reach(Point::SegmentReserved);
     let map = MmapOptions::new()
         .len(DATA)
         .map_raw(file)
@@ -149,6 +151,7 @@ pub(crate) fn build(file: &File, plan: &Plan<'_>) -> Result<Shape, OpenError> {
     let place = unsafe { &raw mut (*start).identity.shape };
     // SAFETY: by M4, and `header` is not used again.
     unsafe { place.write(shape) };
+    crash::reach(Point::SegmentBuilt);
     Ok(shape)
 }
 

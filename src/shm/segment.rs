@@ -23,6 +23,7 @@ use nix::{
 
 use crate::{
     End, OpenError, OpenErrorKind,
+    crash::{self, Point, Step},
     presence::{self, Gate},
     ring::Data,
     shm::{
@@ -131,6 +132,7 @@ impl Segment {
         let shape = build(&file, plan)?;
         // Joined before it can be found, so nobody takes it for stale.
         presence::join(&file, end).map_err(|e| plan.os(e))?;
+        crash::reach(Point::SegmentJoined);
         let own = format!("/proc/self/fd/{}", file.as_raw_fd());
         let linked = linkat(
             AT_FDCWD,
@@ -140,7 +142,7 @@ impl Segment {
             AtFlags::AT_SYMLINK_FOLLOW,
         );
         match linked {
-            Ok(()) => {}
+            Ok(()) => crash::reach(Point::SegmentLinked),
             Err(error) => {
                 (plan.discard)(&shape);
                 return match error {
@@ -173,15 +175,19 @@ impl Segment {
                 io::ErrorKind::WouldBlock => plan.error(OpenErrorKind::Busy),
                 _ => plan.os(error),
             })?;
+        crash::reach(Point::SegmentGate);
         if !is_at(&file, name) {
             return Ok(None);
         }
         let shape = read_shape(&file, plan)?;
-        if !presence::has_any(&file).map_err(|e| plan.os(e))? {
+        let stale = !presence::has_any(&file).map_err(|e| plan.os(e))?;
+        if stale && !crash::is_left_out(Step::HealStale) {
             if shape.kind == plan.shape.kind {
                 (plan.discard)(&shape);
+                crash::reach(Point::SegmentDiscarded);
             }
             remove(name).map_err(|e| plan.os(e))?;
+            crash::reach(Point::SegmentHealed);
             return Ok(None);
         }
         agree("kind", plan.shape.kind.into(), shape.kind.into(), plan)?;
@@ -252,6 +258,7 @@ impl Segment {
             None => map(&file, &shape, plan)?,
         };
         let segment = Self::with(file.into(), mapping, shape, name, plan)?;
+        crash::reach(Point::SegmentMapped);
         let identity = &segment.header().identity;
         if !membarrier::register() {
             // ORDERING: Relaxed; `announce` follows, and its wake-up carries it.
@@ -260,6 +267,7 @@ impl Segment {
         // ORDERING: Relaxed; `announce` follows, and its wake-up carries it.
         identity.seen.fetch_or(bit(end), Ordering::Relaxed);
         segment.announce();
+        crash::reach(Point::SegmentAnnounced);
         Ok(segment)
     }
 
@@ -424,8 +432,10 @@ impl Drop for Segment {
         // First out, then the news: who is woken must not find us.
         if let Some(fd) = self.fd.take() {
             presence::leave(&fd);
+            crash::reach(Point::SegmentLeft);
         }
         self.announce();
+        crash::reach(Point::SegmentGone);
         let Some(name) = &self.name else {
             return;
         };
@@ -433,12 +443,15 @@ impl Drop for Segment {
         let last = || -> io::Result<()> {
             let file = OpenOptions::new().read(true).write(true).open(path(name))?;
             let gate = Gate::enter(file)?;
+            crash::reach(Point::SegmentLastGate);
             let file = gate.object();
             let meta = file.metadata()?;
             let ours = (meta.dev(), meta.ino()) == self.object && is_at(file, name);
             if ours && !presence::has_any(file)? {
                 (self.discard)(&self.shape);
+                crash::reach(Point::SegmentLastDiscarded);
                 remove(name)?;
+                crash::reach(Point::SegmentRemoved);
             }
             Ok(())
         };

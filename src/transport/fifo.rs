@@ -21,6 +21,7 @@ use nix::{
 use crate::{
     Address, AddressError, Capabilities, Channel, End, Handoff, Key, OpenError, OpenErrorKind,
     Transport,
+    crash::{self, Point},
     presence::{self, Gate, Topic},
     transport::family::{
         ends::Ends,
@@ -105,6 +106,7 @@ impl Fifo {
             Ok(()) | Err(Errno::EEXIST) => {}
             Err(error) => return Err(self.os(error)),
         }
+        crash::reach(Point::FifoMade);
         let opened = self.open_made(path, end);
         if opened.is_err()
             && let Ok(meta) = std::fs::symlink_metadata(path)
@@ -139,6 +141,7 @@ impl Fifo {
                     io::ErrorKind::WouldBlock => self.error(OpenErrorKind::Busy),
                     _ => self.os(error),
                 })?;
+        crash::reach(Point::FifoGate);
         if !name.is_there() {
             return Ok(None);
         }
@@ -170,6 +173,7 @@ impl Fifo {
             self.resize(&fd, bytes)?;
         }
         presence::join(&fd, end).map_err(|e| self.os(e))?;
+        crash::reach(Point::FifoJoined);
         if end == End::Receiver {
             // For a sender that does nothing until this receiver is gone again.
             keeper::visit(&fd).map_err(|e| self.os(e))?;

@@ -6,10 +6,10 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File, Metadata, OpenOptions},
+    fs::{self, File, OpenOptions},
     io,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
-    path::{Path, PathBuf},
+    path::Path,
     process,
     sync::Arc,
 };
@@ -20,6 +20,7 @@ use crate::{
     Address, AddressError, AddressProblem, Capabilities, Channel, Deadline, Depth, End, Endpoint,
     Fan, Handoff, Key, Limits, OpenError, OpenErrorKind, Receiver, RecvError, SendError, Sender,
     SystemLimit, Transport, WaitStrategy,
+    crash::{self, Point},
     presence::Gate,
     shm::{
         layout::{LAYOUT, MAGIC, Shape},
@@ -36,8 +37,8 @@ use crate::{
         member::{Member, endpoint_by_member},
         path,
         queue_place::{
-            self, ANONYMOUS, ANONYMOUS_NAME, FOREIGN, OURS, WHO, file_name, key_of, pack, queue_of,
-            remove_if_ours,
+            self, ANONYMOUS, ANONYMOUS_NAME, FOREIGN, OURS, QueuePath, WHO, file_name, key_of,
+            pack, queue_of, remove_path,
         },
         ring_options,
         scratch::{Scratch, reserve_in_scratch},
@@ -188,10 +189,9 @@ impl Sysv {
         }
     }
 
-    /// Removes the queue of a segment, and its path if we made it.
-    fn discard(&self) -> Discard {
-        let (path, id) = (PathBuf::from(&self.path), self.id);
-        Arc::new(move |shape| queue_place::discard(shape, &path, id))
+    /// Removes the queue of a segment. Its path stays as long as the segment does, for else nobody would find what a death leaves.
+    fn discard() -> Discard {
+        Arc::new(queue_place::remove_queue)
     }
 
     /// Opens with what `open` makes of the plan.
@@ -231,7 +231,7 @@ impl Sysv {
             refuse: &|found| self.refuse(found, flags),
             guarded: false,
             prepare: &|shape, _| prepare(shape),
-            discard: self.discard(),
+            discard: Self::discard(),
         })
     }
 
@@ -253,11 +253,19 @@ impl Sysv {
     /// Makes the queue, or takes the one that another program made.
     fn make(&self, key: libc::key_t, shape: &mut Shape) -> Result<Queue, OpenError> {
         let queue = match Queue::create(key) {
-            Ok(queue) => queue,
+            Ok(queue) => {
+                crash::reach(Point::SysvMade);
+                queue
+            }
             Err(error) => match error.raw_os_error().map(Errno::from_raw) {
                 Some(Errno::EEXIST) => {
-                    shape.flags |= FOREIGN;
-                    return Queue::find(key).map_err(|e| self.os(e));
+                    let queue = Queue::find(key).map_err(|e| self.os(e))?;
+                    // Whoever made it died before there was a segment beside it. If we may not look, it is another's.
+                    if !queue.is_ours_and_new().unwrap_or(false) {
+                        shape.flags |= FOREIGN;
+                        return Ok(queue);
+                    }
+                    queue
                 }
                 Some(Errno::ENOSPC) => return Err(self.limited("kernel.msgmni", error)),
                 _ => return Err(self.os(error)),
@@ -295,10 +303,8 @@ impl Sysv {
         loop {
             let opened = self.open_once(end);
             if opened.is_err() {
-                let unused = |file: &Metadata| {
-                    !name::exists(&file_name(0, queue_place::key(file, self.id).0))
-                };
-                remove_if_ours(Path::new(&self.path), unused);
+                let unused = |(key, _)| !name::exists(&file_name(0, key));
+                remove_path(Path::new(&self.path), self.id, unused);
             }
             if let Some(core) = opened? {
                 return Ok(core);
@@ -309,6 +315,7 @@ impl Sysv {
     /// `None` if the path was removed in between.
     fn open_once(&self, end: End) -> Result<Option<Core>, OpenError> {
         let file = self.file()?;
+        crash::reach(Point::SysvFile);
         let meta = file.metadata().map_err(|e| self.os(e))?;
         let is_there = || {
             let found = fs::metadata(&self.path);
@@ -348,6 +355,9 @@ impl Sysv {
 
     fn core(&self, segment: Segment, end: End, file: Option<File>) -> Result<Core, OpenError> {
         let queue = queue_of(segment.shape());
+        let shape = segment.shape();
+        let key = (key_of(shape), shape.flags & WHO);
+        let path = QueuePath::new(self.path.clone().into(), self.id, key, file);
         let gone = |error: io::Error| match disconnected(&error) {
             true => self.error(OpenErrorKind::Stale),
             false => self.os(error),
@@ -369,12 +379,12 @@ impl Sysv {
         };
         // A program that uses the queue without laneway does not ring.
         let member = Member::new(segment, end, self.address(), self.wait).restless();
-        Ok((member, queue, limits, file))
+        Ok((member, queue, limits, path))
     }
 }
 
-/// What both ends have: among it the file at the path, open so that no other file gets its number, and so its key.
-type Core = (Member, Queue, Limits, Option<File>);
+/// What both ends have.
+type Core = (Member, Queue, Limits, QueuePath);
 
 /// Whether the error says that the queue was removed.
 fn disconnected(error: &io::Error) -> bool {
@@ -492,7 +502,7 @@ impl Channel for Sysv {
             return Ok((self.sender()?, self.receiver()?));
         }
         let prefix = format!("{}{ANONYMOUS_NAME}", name::PREFIX);
-        let discard = self.discard();
+        let discard = Self::discard();
         let sweep = |name: &str, shape: &Shape| {
             let sound = shape.kind == KIND && name == file_name(shape.flags, key_of(shape));
             if sound {
@@ -546,8 +556,10 @@ impl Channel for Sysv {
             // Another path has the same key.
             return Err(io::ErrorKind::NotFound.into());
         }
-        (self.discard())(&shape);
-        name::remove(&name)
+        Self::discard()(&shape);
+        name::remove(&name)?;
+        remove_path(Path::new(&self.path), self.id, |found| found == (key, who));
+        Ok(())
     }
 }
 
@@ -561,11 +573,12 @@ pub struct SysvSender {
     mtype: i64,
     message: Message,
     scratch: Scratch,
-    _file: Option<File>,
+    /// Below the member, so that it goes after the segment.
+    _path: QueuePath,
 }
 
 impl SysvSender {
-    fn new(channel: &Sysv, (member, queue, limits, file): Core) -> Self {
+    fn new(channel: &Sysv, (member, queue, limits, path): Core) -> Self {
         Self {
             member,
             queue,
@@ -575,7 +588,7 @@ impl SysvSender {
             mtype: channel.mtype.max(1),
             message: Message::with_room(limits.max_message),
             scratch: Scratch::new(),
-            _file: file,
+            _path: path,
         }
     }
 
@@ -624,6 +637,7 @@ impl Sender for SysvSender {
             }
         });
         sent.unwrap_or(Err(SendError::Full))?;
+        crash::reach(Point::SysvSent);
         self.member.segment().header().items().notify();
         Ok(())
     }
@@ -639,11 +653,12 @@ pub struct SysvReceiver {
     message: Message,
     /// Whether `message` was taken and not finished.
     holds: bool,
-    _file: Option<File>,
+    /// Below the member, so that it goes after the segment.
+    _path: QueuePath,
 }
 
 impl SysvReceiver {
-    fn new(channel: &Sysv, (member, queue, limits, file): Core) -> Self {
+    fn new(channel: &Sysv, (member, queue, limits, path): Core) -> Self {
         Self {
             member,
             queue,
@@ -652,7 +667,7 @@ impl SysvReceiver {
             // A foreign sender may use what the system allows, whatever this queue held when it was opened.
             message: Message::with_room(longest(&limits)),
             holds: false,
-            _file: file,
+            _path: path,
         }
     }
 
@@ -697,6 +712,7 @@ impl SysvReceiver {
         });
         taken.unwrap_or(Err(RecvError::Empty))?;
         self.holds = true;
+        crash::reach(Point::SysvReceived);
         self.member.segment().header().room().notify();
         Ok(())
     }

@@ -8,6 +8,8 @@ use crate::source::{self, Source};
 const VOCABULARY: &[&str] = &[
     "address",
     "capability",
+    // Names of moments, and nothing else where nothing is tested.
+    "crash",
     "deadline",
     "error",
     "handoff",
@@ -26,6 +28,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("handoff", &[]),
     ("lock", &[]),
     ("peer", &[]),
+    ("crash", &["sync"]),
     ("sync", &[]),
     ("channel", TRAITS),
     ("endpoint", TRAITS),

@@ -1,14 +1,15 @@
 //! Where a System V queue is: its path, its segment, and what the segment's numbers mean.
 
 use std::{
-    fs::{self, Metadata},
+    fs::{self, File, Metadata, OpenOptions},
     hash::{DefaultHasher, Hash, Hasher},
     io,
-    os::unix::fs::MetadataExt,
-    path::Path,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
 };
 
 use crate::{
+    presence::Gate,
     shm::{layout::Shape, name},
     sys::msg::Queue,
 };
@@ -60,17 +61,6 @@ pub(crate) fn key(file: &Metadata, id: u8) -> (u32, u32) {
     (low(word), low(who))
 }
 
-/// Removes the queue of a segment, and its path if we made that and it has no queue with another id.
-pub(crate) fn discard(shape: &Shape, path: &Path, id: u8) {
-    remove_queue(shape);
-    let meant = (key_of(shape), shape.flags & WHO);
-    let has = |file: &Metadata, id| name::exists(&file_name(0, key(file, id).0));
-    remove_if_ours(path, |file| {
-        let is_meant = key(file, id) == meant;
-        is_meant && !(1..=u8::MAX).any(|other| other != id && has(file, other))
-    });
-}
-
 /// Removes the queue of a segment, if we made it.
 pub(crate) fn remove_queue(shape: &Shape) {
     let queue = queue_of(shape);
@@ -110,5 +100,68 @@ pub(crate) fn remove_if_ours(path: &Path, is_meant: impl FnOnce(&Metadata) -> bo
     if found.is_ok_and(|file| is_ours(&file) && is_meant(&file)) {
         // Nothing can be done about an error here.
         let _ = fs::remove_file(path);
+    }
+}
+
+/// Removes a path that we made for a queue with this id, if its key is the one meant and no other id has a queue there.
+pub(crate) fn remove_path(path: &Path, id: u8, is_meant: impl FnOnce((u32, u32)) -> bool) {
+    remove_if_ours(path, |file| {
+        let has = |id| name::exists(&file_name(0, key(file, id).0));
+        is_meant(key(file, id)) && !(1..=u8::MAX).any(|other| other != id && has(other))
+    });
+}
+
+/// One end's hold on the path of a queue. Dropped after the end's segment; if that was the last one, the path goes, if we made it.
+#[derive(Debug)]
+pub(crate) struct QueuePath {
+    /// Empty if there is none.
+    path: PathBuf,
+    id: u8,
+    /// What tells it from another file that has come to be there.
+    key: (u32, u32),
+    /// Open, so that no other file gets its number, and so its key. `None` if the end was handed over.
+    file: Option<File>,
+}
+
+impl QueuePath {
+    /// The hold of an end of the queue with this key.
+    pub(crate) fn new(path: PathBuf, id: u8, key: (u32, u32), file: Option<File>) -> Self {
+        Self {
+            path,
+            id,
+            key,
+            file,
+        }
+    }
+
+    fn is_unused(&self) -> bool {
+        let (key, _) = self.key;
+        !self.path.as_os_str().is_empty() && !name::exists(&file_name(0, key))
+    }
+
+    fn remove(&self) -> io::Result<()> {
+        let file = match &self.file {
+            Some(file) => file.try_clone()?,
+            // Whatever it has become.
+            None => OpenOptions::new()
+                .read(true)
+                .custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW)
+                .open(&self.path)?,
+        };
+        // Whoever opens holds it until there is a segment.
+        let _gate = Gate::enter(file)?;
+        if self.is_unused() {
+            remove_path(&self.path, self.id, |found| found == self.key);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for QueuePath {
+    fn drop(&mut self) {
+        if self.is_unused() {
+            // Nothing can be done about an error here, and the next to open uses the path as it is.
+            let _ = self.remove();
+        }
     }
 }

@@ -13,6 +13,7 @@ use nix::poll::PollFlags;
 use crate::{
     Address, Deadline, Depth, End, Endpoint, Fingerprint, Handoff, Limits, OpenError, Receiver,
     RecvError,
+    crash::{self, Point},
     sys::fd::{self, Block},
     transport::family::{
         ends::Ends,
@@ -206,6 +207,7 @@ impl StreamReceiver {
             let room = self.buffer.get_mut(self.end..limit).unwrap_or_default();
             if let Ok(read @ 1..) = self.ends.read(room, Block::Yes) {
                 self.end += read;
+                crash::reach(Point::StreamRead);
                 return Ok(());
             }
         }
@@ -228,6 +230,7 @@ impl StreamReceiver {
                 Ok(0) => {}
                 Ok(read) => {
                     self.end += read;
+                    crash::reach(Point::StreamRead);
                     return Ok(());
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}

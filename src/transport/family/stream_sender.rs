@@ -10,7 +10,9 @@ use nix::poll::PollFlags;
 
 use crate::{
     Address, Deadline, Depth, End, Endpoint, Fingerprint, Handoff, Limits, OpenError, SendError,
-    Sender, presence,
+    Sender,
+    crash::{self, Point},
+    presence,
     sys::fd::{self, Block, Sigpipe},
     transport::family::{
         ends::{Ends, NAP},
@@ -142,6 +144,7 @@ impl StreamSender {
         let batch = std::mem::take(&mut self.batch);
         let written = self.write(&[IoSlice::new(&batch)], batch.len(), deadline);
         self.batch = batch;
+        crash::reach(Point::StreamWritten);
         if written.is_ok() {
             self.pledged = pledged;
         }

@@ -15,6 +15,8 @@
     unused_imports,
     unreachable_pub,
     clippy::absurd_extreme_comparisons,
+    clippy::needless_ifs,
+    clippy::needless_return,
     clippy::cast_possible_truncation,
     reason = "the library's files are here whole"
 )]
