@@ -8,8 +8,8 @@ use crate::{End, presence};
 
 /// Where the kernel lists all locks.
 const LOCKS: &str = "/proc/locks";
-/// How often it is read: it comes in pages, and what changes between two of them may be missed.
-const READINGS: usize = 2;
+/// How often it is read: it comes in pages, and where something changes between two of them, others may be missed or come twice.
+const READINGS: usize = 5;
 
 /// How many ends have an object open, in whatever process. One that was given to a child and not yet taken counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,14 +53,28 @@ pub(super) struct Census(HashMap<Place, Users>);
 impl Census {
     /// Reads the list.
     pub(super) fn take() -> io::Result<Self> {
-        let mut census = Self::default();
+        let mut readings = Vec::new();
         for _ in 0..READINGS {
-            for (place, users) in Self::parse(&fs::read_to_string(LOCKS)?).0 {
-                let known = census.0.entry(place).or_default();
-                *known = known.at_least(users);
-            }
+            readings.push(Self::parse(&fs::read_to_string(LOCKS)?));
         }
-        Ok(census)
+        Ok(Self::agreed(&readings))
+    }
+
+    /// What most readings say. Whom only some have seen is there.
+    fn agreed(readings: &[Self]) -> Self {
+        let places = readings.iter().flat_map(|reading| reading.0.keys());
+        let middle = |place: &Place, of: fn(&Users) -> usize| {
+            let counts = readings.iter().map(|r| r.0.get(place).map_or(0, of));
+            let mut counts: Vec<usize> = counts.collect();
+            counts.sort_unstable();
+            let middle = counts.get(counts.len() / 2).copied().unwrap_or(0);
+            middle.max(counts.last().copied().unwrap_or(0).min(1))
+        };
+        let users = |place| Users {
+            senders: middle(place, |users| users.senders),
+            receivers: middle(place, |users| users.receivers),
+        };
+        Self(places.map(|place| (*place, users(place))).collect())
     }
 
     fn parse(text: &str) -> Self {
@@ -117,5 +131,32 @@ mod tests {
         assert_eq!(at((0, 0x1b, 42)), users(2, 1));
         assert_eq!(at((0xfe, 0x0a, 42)), users(0, 1));
         assert_eq!(census.0.len(), 2);
+    }
+
+    #[test]
+    fn readings_that_missed_one_or_have_it_twice_are_outvoted() {
+        let place = (0, 0x1b, 42);
+        let reading = |senders| {
+            Census(
+                [(
+                    place,
+                    Users {
+                        senders,
+                        receivers: 1,
+                    },
+                )]
+                .into(),
+            )
+        };
+        let agreed = |counts: &[usize]| {
+            let readings: Vec<Census> = counts.iter().map(|&count| reading(count)).collect();
+            Census::agreed(&readings)
+                .0
+                .get(&place)
+                .map(|users| users.senders)
+        };
+        assert_eq!(agreed(&[2, 2, 1, 2, 3]), Some(2));
+        assert_eq!(agreed(&[0, 0, 1, 0, 0]), Some(1), "seen is there");
+        assert_eq!(agreed(&[0; 5]), Some(0));
     }
 }
