@@ -37,6 +37,26 @@ peers *arguments:
 codegen:
     tools/codegen
 
+# Rings, locks and bells under loom, minutes long; `just models mutants` weakens each ordering in turn
+models *arguments="run --long":
+    cargo run --release -p laneway-models -- {{ arguments }}
+
+# What no honest peer sends, for each target; the same inputs for the same seed
+fuzz inputs="10000000" seed="1":
+    cargo run --release -p laneway-fuzz -- quick --inputs {{ inputs }} --seed {{ seed }}
+
+# A process writes over live rings while another sends and receives, so many seconds for each ring
+scribble seconds="60" seed="1":
+    cargo run --release -p laneway-fuzz -- scribble --seconds {{ seconds }} --seed {{ seed }}
+
+# The fuzzer and the rings under AddressSanitizer; takes a nightly
+asan inputs="200000":
+    tools/sanitize address {{ inputs }}
+
+# The rings and locks between threads under ThreadSanitizer; takes a nightly
+tsan:
+    tools/sanitize thread
+
 # Kill the users of every channel: all of it, or with arguments a part; as root in namespaces of its own
 crash *arguments="long":
     cargo run --release -p laneway-crash -- {{ arguments }}

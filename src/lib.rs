@@ -13,6 +13,7 @@ mod ext;
 mod guard;
 mod handoff;
 mod lock;
+mod peer;
 mod presence;
 mod registry;
 mod robust;
@@ -29,6 +30,7 @@ mod shm;
 #[allow(unsafe_code, reason = "touches the bytes of a ring")]
 mod ring;
 
+pub mod inventory;
 pub mod process;
 pub mod transport;
 pub mod typed;
@@ -56,4 +58,5 @@ pub use error::{OpenError, OpenErrorKind, RecvError, SendError};
 pub use ext::{ReceiverExt, SenderExt};
 pub use guard::{Loan, Slot};
 pub use handoff::{End, Handoff};
+pub use peer::Peer;
 pub use registry::{Driver, Registry, Transport, channel};

@@ -52,6 +52,12 @@ fn lock(kind: i32, start: i64, len: i64) -> libc::flock {
     }
 }
 
+/// Which end a lock that starts at this byte tells of.
+pub(crate) fn end_at(start: i64) -> Option<End> {
+    let is_of = |end: &End| (base(*end)..base(*end) + PLACES).contains(&start);
+    [End::Sender, End::Receiver].into_iter().find(is_of)
+}
+
 /// Takes a place among the `PLACES` from `start`.
 fn hold(fd: impl AsFd, start: i64) -> io::Result<()> {
     match fcntl(&fd, FcntlArg::F_OFD_SETLK(&lock(libc::F_RDLCK, start, 1))) {

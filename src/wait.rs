@@ -183,12 +183,10 @@ impl Event {
         // Fails only for memory that is not there, and ours is.
         let _ = futex::wake(&self.word, i32::MAX);
         // ORDERING: Relaxed, twice; if it was raised since, it stays up.
-        let _ = self.flag.compare_exchange(
-            raised,
-            raised & !RAISED,
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        );
+        let (lowered, relaxed) = (raised & !RAISED, Ordering::Relaxed);
+        let _ = self
+            .flag
+            .compare_exchange(raised, lowered, relaxed, relaxed);
         crash::reach(Point::WakeDone);
     }
 }

@@ -67,3 +67,19 @@ fn a_receiver_that_came_and_went_between_two_calls_is_noticed() {
         }
     }
 }
+
+/// Two queues of one path are made and closed apart, and the path stays as long as one of them does.
+#[test]
+fn queues_with_two_ids_share_a_path() {
+    let path = std::env::temp_dir().join(format!("laneway-ids.{}", process::id()));
+    let [one, two] = [1, 2].map(|id| laneway::transport::Sysv::new(&path).id(id));
+    let pair = one.pair().expect("opens");
+    let mut tx = two.sender().expect("opens");
+    drop(pair);
+    let mut rx = two.receiver().expect("opens");
+    tx.send(b"met").expect("sends");
+    assert_eq!(rx.peek(Deadline::NOW).expect("the same queue"), b"met");
+    rx.consume();
+    drop((tx, rx));
+    assert!(!path.exists(), "the last one out removed it");
+}

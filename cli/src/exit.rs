@@ -10,7 +10,9 @@ use std::{
 
 use anstyle::{AnsiColor, Style};
 use laneway::{
-    Address, AddressError, OpenError, OpenErrorKind, RecvError, SendError, measure::SCHEMA,
+    Address, AddressError, OpenError, OpenErrorKind, RecvError, SendError,
+    inventory::{RemoveError, RemoveErrorKind, SurveyError},
+    measure::SCHEMA,
 };
 
 use crate::recording::RecordingError;
@@ -86,6 +88,12 @@ pub(crate) enum Failure {
     Input(io::Error),
     /// Standard output.
     Output(io::Error),
+    /// The objects of the machine could not be listed.
+    Survey(SurveyError),
+    /// Nothing has this address.
+    Nothing(Address),
+    /// Objects that were to be removed are still there.
+    Left(Vec<RemoveError>),
     /// Signals could not be caught.
     Signals(io::Error),
     /// A signal asked us to end.
@@ -112,7 +120,8 @@ impl Failure {
             })
             | Self::NoReceiver { .. }
             | Self::Silence { .. } => 5,
-            Self::Open(_) => 3,
+            Self::Left(left) if left.iter().any(|error| !refuses(error)) => 1,
+            Self::Open(_) | Self::Nothing(_) | Self::Left(_) => 3,
             Self::Send {
                 error: SendError::Disconnected,
                 ..
@@ -214,10 +223,27 @@ impl fmt::Display for Failure {
             ),
             Self::Input(error) => write!(f, "standard input: {error}"),
             Self::Output(error) => write!(f, "standard output: {error}"),
+            Self::Survey(error) => write!(f, "{error}"),
+            Self::Nothing(address) => write!(
+                f,
+                "nothing has the address {address}; laneway ls shows what there is, with --in DIR what is in other folders"
+            ),
+            Self::Left(left) => {
+                let told: Vec<_> = left.iter().map(ToString::to_string).collect();
+                write!(f, "left {}", told.join("\nlaneway: left "))
+            }
             Self::Signals(error) => write!(f, "signals cannot be caught: {error}"),
             Self::Stopped(signal) => write!(f, "ended by signal {signal}"),
         }
     }
+}
+
+/// Whether an object was left because it must be, and not because the system would not have it removed.
+fn refuses(error: &RemoveError) -> bool {
+    matches!(
+        error.kind,
+        RemoveErrorKind::Live | RemoveErrorKind::Foreign(_) | RemoveErrorKind::Corrupt(_)
+    )
 }
 
 /// Whether a file was read, and is not what it should be.

@@ -2,23 +2,19 @@
 
 use std::{error::Error, fmt::Write as _, process};
 
-use anstyle::Style;
-use comfy_table::{ContentArrangement, Table, presets};
 use laneway::{Address, Capabilities, Channel, Driver, Endpoint, Fan, Lifetime, Limits, Registry};
 use serde::Serialize;
 
 use crate::{
     exit::{self, Failure},
     named, saved,
-    screen::{self, BOLD},
+    screen::{self, BOLD, fitted, headed, table},
     stop::Stop,
     units,
 };
 
 /// The number of the JSON's form. Changes when a field goes or means something else.
 const SCHEMA: u32 = 1;
-/// The table's columns, at most.
-const WIDTH: u16 = 100;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -219,10 +215,7 @@ fn tables(rows: &[Row]) -> String {
         ]);
     }
     let mut text = String::new();
-    for (number, line) in fitted(overview).lines().enumerate() {
-        let style = if number == 0 { BOLD } else { Style::new() };
-        let _ = writeln!(text, "{style}{line}{style:#}");
-    }
+    text += &headed(overview);
     text += "\nMESSAGE is the longest, CAPACITY what is held, in bytes, if the address does not say otherwise.\n";
     let spelled = |key: &Key| format!("{}={}", key.name, key.form);
     let all = rows.iter().flat_map(|row| &row.keys);
@@ -245,24 +238,6 @@ fn tables(rows: &[Row]) -> String {
         }
     }
     text
-}
-
-/// A table without lines.
-fn table() -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(WIDTH);
-    table
-}
-
-/// The table's text, with two blanks between columns and none at the ends of lines.
-fn fitted(mut table: Table) -> String {
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table.trim_fmt()
 }
 
 fn yes(is: bool) -> String {

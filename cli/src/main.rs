@@ -7,6 +7,7 @@ mod exit;
 mod figures;
 mod input;
 mod list;
+mod ls;
 mod measure;
 mod named;
 mod output;
@@ -16,6 +17,7 @@ mod progress;
 mod rate;
 mod recording;
 mod recv;
+mod rm;
 mod saved;
 mod screen;
 mod send;
@@ -46,6 +48,8 @@ enum Command {
     Measure(measure::Args),
     Doctor(doctor::Arguments),
     List(list::Arguments),
+    Ls(ls::Arguments),
+    Rm(rm::Arguments),
     Send(send::Arguments),
     Recv(recv::Arguments),
 }
@@ -59,6 +63,8 @@ fn main() -> ExitCode {
         Command::Measure(arguments) => measure::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::List(arguments) => done(list::run(&arguments)),
+        Command::Ls(arguments) => done(ls::run(&arguments)),
+        Command::Rm(arguments) => done(rm::run(&arguments)),
         Command::Send(arguments) => done(send::run(&arguments)),
         Command::Recv(arguments) => done(recv::run(&arguments)),
     };

@@ -111,6 +111,36 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// A table without lines, which breaks what is too wide.
+pub(crate) fn table() -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(u16::try_from(WIDTH).unwrap_or(u16::MAX));
+    table
+}
+
+/// The table's text, with two blanks between columns and none at the ends of lines.
+pub(crate) fn fitted(mut table: Table) -> String {
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.trim_fmt()
+}
+
+/// The same with its first line as a head.
+pub(crate) fn headed(table: Table) -> String {
+    let mut text = String::new();
+    for (number, line) in fitted(table).lines().enumerate() {
+        match number {
+            0 => text += &format!("{BOLD}{line}{BOLD:#}\n"),
+            _ => text += &format!("{line}\n"),
+        }
+    }
+    text
+}
+
 /// The words of a text, numbers with their units.
 fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();

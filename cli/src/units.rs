@@ -29,6 +29,17 @@ pub(crate) fn show(size: usize) -> String {
     size.to_string()
 }
 
+/// How long something has been there, in its largest unit.
+pub(crate) fn age(age: Duration) -> String {
+    let seconds = age.as_secs();
+    for (size, unit) in [(86_400, "d"), (3_600, "h"), (60, "min")] {
+        if seconds >= size {
+            return format!("{}{unit}", seconds / size);
+        }
+    }
+    format!("{seconds}s")
+}
+
 /// A time in seconds, with a fraction if need be.
 ///
 /// # Errors
@@ -75,6 +86,12 @@ mod tests {
             assert_eq!(size(&show(bytes)), Ok(bytes));
         }
         assert!(size("0").is_err() && size("64kb").is_err() && size("a&b=c").is_err());
+    }
+
+    #[test]
+    fn ages_show_their_largest_unit() {
+        let shown = [0, 59, 60, 3_599, 7_200, 86_400 * 40].map(|s| age(Duration::from_secs(s)));
+        assert_eq!(shown, ["0s", "59s", "1min", "59min", "2h", "40d"]);
     }
 
     #[test]

@@ -311,7 +311,7 @@ fn blocked<C: Channel>(subject: &Subject<C>, count: Count) {
     let message = [7; LEN];
     // Long enough for each to ask to be told of deaths, which allocates once.
     for rx in [&mut pinged, &mut ponged] {
-        let nothing = rx.peek(Deadline::after(Duration::from_millis(100)));
+        let nothing = rx.peek(Deadline::after(Duration::from_millis(300)));
         assert!(matches!(nothing, Err(RecvError::Empty)), "nothing was sent");
     }
     thread::scope(|scope| {

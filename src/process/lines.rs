@@ -51,7 +51,9 @@ impl Kind {
             },
             explicit: false,
             exclusive: |_| false,
+            is_sound: &|_| true,
             refuse: &|_| None,
+            guarded: false,
             prepare: &|_, _| Ok(()),
             discard: Arc::new(|_| {}),
         })

@@ -98,7 +98,9 @@ fn with_plan<T>(
         },
         explicit: false,
         exclusive: |_| false,
+        is_sound: &|_| true,
         refuse: &|_| None,
+        guarded: false,
         prepare: &prepare,
         discard: Arc::new(|_| {}),
     })

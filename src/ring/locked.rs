@@ -142,7 +142,9 @@ impl<'a, L: Lock> Locked<'a, L> {
         // ORDERING: Relaxed, twice; a snapshot for people.
         let head = self.cursors.head.load(Ordering::Relaxed);
         let tail = self.cursors.tail.load(Ordering::Relaxed);
-        usize::try_from(tail.wrapping_sub(head)).unwrap_or(usize::MAX)
+        // The two were not read at the same moment, and may be nonsense.
+        let used = tail.wrapping_sub(head).min(self.data.capacity() as u64);
+        usize::try_from(used).unwrap_or(0)
     }
 
     /// Sends as many of `messages` as there is room for, in one section and with one publication.
@@ -311,6 +313,7 @@ mod tests {
             let data = unsafe { Data::new(NonNull::from(&mut words).cast(), 256) };
             let ring = Locked::new(Cursors { tail, head, seen }, data, Unlocked);
             assert!(ring.may_have_room(7), "{tail:?}");
+            assert!(ring.used() <= 256, "{tail:?}");
             let pushed = ring.push(&[b"message"], Deadline::NOW);
             assert_eq!(pushed, Err(Stuck::Corrupt), "{tail:?}");
         }

@@ -55,6 +55,14 @@ pub(crate) struct Taken {
     state: State,
 }
 
+impl Taken {
+    /// How long the message is.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.state.len()
+    }
+}
+
 /// Makes way for whoever was faster, longer each time: who gets a run of places in a row moves its cache lines once.
 #[derive(Debug, Default)]
 struct Backoff(u32);
@@ -349,6 +357,9 @@ impl<'a> Ring<'a> {
                     return Err(Stuck::NotNow);
                 }
                 Phase::READY => {
+                    if !self.fits(place, state) {
+                        return Err(Stuck::Corrupt);
+                    }
                     let taken = state.in_phase(Phase::TAKEN, me);
                     if self.change(place, state, taken)? {
                         crash::reach(Point::MpmcTaken);
@@ -373,6 +384,13 @@ impl<'a> Ring<'a> {
         Err(Stuck::NotNow)
     }
 
+    /// Whether a record ends before the ring does, as all do.
+    #[inline]
+    fn fits(&self, place: u64, state: State) -> bool {
+        let (_, left) = self.data.place(place.wrapping_mul(SLOT as u64));
+        state.len() <= left
+    }
+
     /// Where a taken message lies.
     #[inline]
     pub(crate) fn message(&self, taken: &Taken) -> &'a [u8] {
@@ -382,6 +400,13 @@ impl<'a> Ring<'a> {
             Ok(place) => unsafe { std::slice::from_raw_parts(place.as_ptr(), taken.state.len()) },
             Err(OutOfBounds) => &[],
         }
+    }
+
+    /// Copies a taken message, which is as long as `buf`.
+    #[inline]
+    pub(crate) fn copy(&self, taken: &Taken, buf: &mut [u8]) {
+        // The length was checked when it was taken.
+        let _ = self.data.read(taken.place.wrapping_mul(SLOT as u64), buf);
     }
 
     /// Finishes a taken message.
@@ -410,6 +435,9 @@ impl<'a> Ring<'a> {
                 Phase::CLAIMED if is_dead(state.owner()) => self.skip(place, state)?,
                 Phase::TAKEN if crash::is_left_out(Step::AdoptTaken) => {}
                 Phase::TAKEN if is_dead(state.owner()) => {
+                    if !self.fits(place, state) {
+                        return Err(Stuck::Corrupt);
+                    }
                     let taken = state.in_phase(Phase::TAKEN, me);
                     if self.change(place, state, taken)? {
                         crash::reach(Point::MpmcAdopted);
@@ -671,6 +699,24 @@ mod tests {
             }
             let _ = ring.recover(2, |_| true);
             let _ = ring.disown(2);
+        }
+    }
+
+    #[test]
+    fn a_record_that_would_end_behind_the_ring_is_corrupt_and_no_message() {
+        for phase in [Phase::READY, Phase::TAKEN] {
+            let mut memory = Memory::new(8);
+            let ring = memory.ring();
+            ring.push(1, b"before").expect("room");
+            pop(ring, 2).expect("ready");
+            // From the second slot there are seven.
+            let long = State::new(0, phase, NOBODY, 7 * SLOT + 1);
+            ring.states[1].store(long.0, Ordering::Relaxed);
+            let found = match phase {
+                Phase::READY => ring.take(2, &mut Pace::default()).map(Some),
+                _ => ring.recover(2, |owner| owner == NOBODY),
+            };
+            assert_eq!(found, Err(Stuck::Corrupt), "{phase:?}");
         }
     }
 

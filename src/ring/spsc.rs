@@ -394,6 +394,13 @@ impl Consumer {
         }
     }
 
+    /// Copies the message that was found, which is as long as `buf`.
+    pub(crate) fn copy(&self, ring: Ring<'_>, buf: &mut [u8]) {
+        let start = self.head.wrapping_add(record::HEADER as u64);
+        // The length was checked when it was found.
+        let _ = ring.data.read(start, buf);
+    }
+
     /// Steps behind the message that was found, without giving its room back yet.
     #[inline]
     pub(crate) fn step(&mut self) {

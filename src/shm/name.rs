@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsStr,
-    fs::{File, OpenOptions},
+    fs::{File, Metadata, OpenOptions},
     io,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::PathBuf,
@@ -63,42 +63,50 @@ pub(crate) fn shape_of(name: &str) -> io::Result<Shape> {
     Ok(shape)
 }
 
+/// The file names of what is there that start with `prefix`.
+pub(crate) fn all(prefix: &str) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(DIRECTORY)? {
+        let name = entry?.file_name().into_string();
+        names.extend(name.ok().filter(|name| name.starts_with(prefix)));
+    }
+    Ok(names)
+}
+
 /// Removes the segments whose file names start with `prefix`, that are ours and that nobody has open. `discard` tells
 /// whether a segment of this name and shape is what its name says, and undoes what was made outside of it.
 pub(crate) fn sweep(prefix: &str, discard: impl Fn(&str, &Shape) -> bool) -> io::Result<()> {
-    for entry in std::fs::read_dir(DIRECTORY)? {
-        let name = entry?.file_name().into_string();
-        if let Some(name) = name.ok().filter(|name| name.starts_with(prefix)) {
-            // What cannot be swept is somebody else's, or gone: nothing that we need.
-            let _ = sweep_one(&name, &discard);
-        }
+    for name in all(prefix)? {
+        // What cannot be swept is somebody else's, or gone: nothing that we need.
+        let _ = sweep_one(&name, &discard);
     }
     Ok(())
 }
 
-fn sweep_one(name: &str, discard: impl Fn(&str, &Shape) -> bool) -> io::Result<()> {
+/// The same with one segment. Whether it was removed.
+pub(crate) fn sweep_one(name: &str, discard: impl Fn(&str, &Shape) -> bool) -> io::Result<bool> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
         .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
         .open(path(name))?;
-    if not_ours(&file)?.is_some() {
-        return Ok(());
+    if not_ours(&file.metadata()?).is_some() {
+        return Ok(false);
     }
     let gate = Gate::enter(file)?;
     let file = gate.object();
     let shape = raw_shape(file)?;
     let stale = is_at(file, name) && !presence::has_any(file)?;
-    if stale && shape.magic == MAGIC && discard(name, &shape) {
+    let removes = stale && shape.magic == MAGIC && discard(name, &shape);
+    if removes {
         remove(name)?;
     }
-    Ok(())
+    Ok(removes)
 }
 
 /// Why an object cannot be one of ours, by its type, owner and mode.
-fn not_ours(file: &File) -> io::Result<Option<&'static str>> {
-    let meta = file.metadata()?;
-    Ok(if !meta.is_file() {
+pub(crate) fn not_ours(meta: &Metadata) -> Option<&'static str> {
+    if !meta.is_file() {
         Some("the name is not a segment")
     } else if meta.uid() != Uid::effective().as_raw() {
         Some("the name belongs to another user")
@@ -106,7 +114,7 @@ fn not_ours(file: &File) -> io::Result<Option<&'static str>> {
         Some("other users may write the object")
     } else {
         None
-    })
+    }
 }
 
 /// Opens what has this name, if that is an object of ours by type, owner and mode.
@@ -129,7 +137,7 @@ pub(crate) fn find(name: &str, plan: &Plan<'_>) -> Result<Option<File>, OpenErro
             };
         }
     };
-    match not_ours(&file).map_err(|e| plan.os(e))? {
+    match not_ours(&file.metadata().map_err(|e| plan.os(e))?) {
         Some(why) => Err(refused(why)),
         None => Ok(Some(file)),
     }

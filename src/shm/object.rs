@@ -6,6 +6,7 @@ use memmap2::{MmapOptions, MmapRaw};
 use nix::{
     errno::Errno,
     fcntl::{FallocateFlags, fallocate},
+    sys::resource::{Resource, getrlimit},
 };
 use shared_memory::{Shmem, ShmemConf, ShmemError};
 
@@ -98,13 +99,17 @@ pub(crate) fn read_shape(file: &File, plan: &Plan<'_>) -> Result<Shape, OpenErro
         return Err(foreign());
     }
     agree("layout", LAYOUT.into(), shape.layout.into(), plan)?;
-    let sound = shape.capacity.is_power_of_two() && shape.capacity >= LEAST as u64;
-    let fits = shape.capacity <= len && total(&shape) == len && shape.trailer % 8 == 0;
-    let reachable = shape.max_message <= shape.capacity;
-    if !(sound && fits && reachable) {
+    if !is_sound(&shape, len) {
         return Err(foreign());
     }
     Ok(shape)
+}
+
+/// Whether a segment of this shape and length holds what its constants say.
+pub(crate) fn is_sound(shape: &Shape, len: u64) -> bool {
+    let sound = shape.capacity.is_power_of_two() && shape.capacity >= LEAST as u64;
+    let fits = shape.capacity <= len && total(shape) == len && shape.trailer.is_multiple_of(8);
+    sound && fits && shape.max_message <= shape.capacity
 }
 
 /// Reserves the space and writes the header of a segment that nobody else can reach.
@@ -112,6 +117,13 @@ pub(crate) fn build(file: &File, plan: &Plan<'_>) -> Result<Shape, OpenError> {
     let len = total(&plan.shape);
     let no_space = || OpenErrorKind::NoSpace { needed: len };
     let reserve = i64::try_from(len).map_err(|_| plan.error(no_space()))?;
+    // The kernel ends a process that asks for a longer file than it may have.
+    let (longest, _) = getrlimit(Resource::RLIMIT_FSIZE).map_err(|e| plan.os(e))?;
+    if len > longest {
+        let mut failed = plan.error(no_space());
+        failed.source = Some(Errno::EFBIG.into());
+        return Err(failed);
+    }
     // Reserved now, so that a full /dev/shm is an error here and not a SIGBUS later.
     loop {
         match fallocate(file, FallocateFlags::empty(), 0, reserve) {

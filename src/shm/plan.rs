@@ -20,8 +20,12 @@ pub(crate) struct Plan<'a> {
     pub(crate) explicit: bool,
     /// Which ends take one handle only.
     pub(crate) exclusive: fn(End) -> bool,
-    /// Whether an existing one with this shape is meant for something else.
+    /// Whether the constants of an existing one go together as those of its kind do.
+    pub(crate) is_sound: &'a dyn Fn(&Shape) -> bool,
+    /// Whether an existing one with this shape, found by its name, is meant for something else.
     pub(crate) refuse: &'a dyn Fn(&Shape) -> Option<OpenErrorKind>,
+    /// Whether to survive that a peer makes the object shorter.
+    pub(crate) guarded: bool,
     /// Completes a new segment before anybody can see it.
     pub(crate) prepare: &'a dyn Fn(&mut Shape, &Header) -> Result<(), OpenError>,
     /// Undoes what `prepare` made outside the segment.

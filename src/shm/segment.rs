@@ -29,11 +29,11 @@ use crate::{
     shm::{
         layout::{DATA, Header, RECEIVER_SEEN, SENDER_SEEN, Shape},
         name::{DIRECTORY, find, is_at, path, remove},
-        object::{LEAST, Mapping, agree, build, map, open_by_name, read_seen, read_shape},
+        object::{LEAST, Mapping, agree, build, map, open_by_name, read_seen, read_shape, total},
         plan::{Discard, Plan},
     },
     sync::{AtomicU64, Ordering},
-    sys::membarrier,
+    sys::{membarrier, sigbus},
 };
 
 /// One endpoint's hold on a segment. Dropping it leaves; the last one out removes the name.
@@ -60,6 +60,8 @@ unsafe impl Send for Segment {}
 /// A mapping that stays as long as somebody may ring in it.
 struct Mapped {
     base: NonNull<u8>,
+    /// Before the mapping, so that it ends first.
+    guard: Option<sigbus::Guard>,
     _mapping: Mapping,
 }
 
@@ -190,6 +192,9 @@ impl Segment {
         }
         agree("kind", plan.shape.kind.into(), shape.kind.into(), plan)?;
         agree("lock", plan.shape.lock.into(), shape.lock.into(), plan)?;
+        if !(plan.is_sound)(&shape) {
+            return Err(plan.error(OpenErrorKind::Corrupt));
+        }
         if let Some(kind) = (plan.refuse)(&shape) {
             return Err(plan.error(kind));
         }
@@ -225,6 +230,9 @@ impl Segment {
         let shape = read_shape(&file, plan)?;
         if shape.kind != plan.shape.kind {
             return Err(plan.error(OpenErrorKind::Handoff));
+        }
+        if !(plan.is_sound)(&shape) {
+            return Err(plan.error(OpenErrorKind::Corrupt));
         }
         let mapping = map(&file, &shape, plan)?;
         let segment = Self::with(file.into(), mapping, shape, name(&shape).as_deref(), plan)?;
@@ -281,11 +289,19 @@ impl Segment {
         let capacity = capacity
             .filter(sound)
             .ok_or_else(|| plan.error(OpenErrorKind::Corrupt))?;
+        let guard = match plan.guarded {
+            true => {
+                let len = usize::try_from(total(&shape)).unwrap_or(usize::MAX);
+                Some(sigbus::guard(base, len).map_err(|e| plan.os(e))?)
+            }
+            false => None,
+        };
         Ok(Self {
             fd: Some(fd),
             base,
             mapping: Arc::new(Mapped {
                 base,
+                guard,
                 _mapping: mapping,
             }),
             shape,
@@ -302,6 +318,12 @@ impl Segment {
     pub(crate) fn header(&self) -> &Header {
         // SAFETY: by M1, M2 and M3.
         unsafe { self.base.cast().as_ref() }
+    }
+
+    /// Whether a peer has made the object shorter and this end has met that.
+    pub(crate) fn is_lost(&self) -> bool {
+        let guard = &self.mapping.guard;
+        guard.as_ref().is_some_and(sigbus::Guard::is_lost)
     }
 
     /// Its constants, as they were when it was opened.

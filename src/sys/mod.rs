@@ -12,6 +12,10 @@
 //! * S6. A number that the kernel has just given as a new descriptor is nobody else's.
 //! * S7. A place is computed so that it lies within its mapping and is aligned to 256 bytes, and words that
 //!   are reached through it all have that alignment or less.
+//! * S8. What is in the list of guarded ranges was leaked, so it lives for ever, and is changed by atomics only.
+//! * S9. A handler of signals makes async-signal-safe calls only: it walks a list, stores to atomics, and calls the kernel.
+//! * S10. Pages are replaced only inside a range whose mapping outlives its guard, and every reference to them is to atomics, or
+//!   to bytes that anybody may write.
 
 pub(crate) mod fd;
 pub(crate) mod futex;
@@ -20,5 +24,6 @@ pub(crate) mod membarrier;
 pub(crate) mod msg;
 pub(crate) mod process;
 pub(crate) mod raw_sync;
+pub(crate) mod sigbus;
 #[cfg(feature = "measure")]
 pub(crate) mod words;

@@ -99,6 +99,11 @@ impl Queue {
         self.0
     }
 
+    /// The key that it was made with; 0 for one without.
+    pub(crate) fn key(self) -> io::Result<libc::key_t> {
+        Ok(self.raw_stat()?.msg_perm.__key)
+    }
+
     /// Removes it; sleepers in the kernel wake with EIDRM.
     pub(crate) fn remove(self) -> io::Result<()> {
         // SAFETY: IPC_RMID takes no pointer.

@@ -132,6 +132,7 @@ impl Transport for ShmLocked {
         ring_options::CAPACITY,
         ring_options::MAX_MESSAGE,
         ring_options::WAIT,
+        ring_options::PEER,
         Key {
             name: "lock",
             form: "robust|raw_sync",

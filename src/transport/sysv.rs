@@ -6,7 +6,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File, Metadata, OpenOptions},
+    fs::{self, File, OpenOptions},
     io,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::Path,
@@ -38,7 +38,7 @@ use crate::{
         path,
         queue_place::{
             self, ANONYMOUS, ANONYMOUS_NAME, FOREIGN, OURS, QueuePath, WHO, file_name, key_of,
-            pack, queue_of, remove_if_ours,
+            pack, queue_of, remove_path,
         },
         ring_options,
         scratch::{Scratch, reserve_in_scratch},
@@ -191,12 +191,7 @@ impl Sysv {
 
     /// Removes the queue of a segment. Its path stays as long as the segment does, for else nobody would find what a death leaves.
     fn discard() -> Discard {
-        Arc::new(move |shape| {
-            // What is gone already needs no removing.
-            if shape.flags & FOREIGN == 0 {
-                let _ = queue_of(shape).remove();
-            }
-        })
+        Arc::new(queue_place::remove_queue)
     }
 
     /// Opens with what `open` makes of the plan.
@@ -232,7 +227,9 @@ impl Sysv {
             },
             explicit: false,
             exclusive: |_| false,
+            is_sound: &|_| true,
             refuse: &|found| self.refuse(found, flags),
+            guarded: false,
             prepare: &|shape, _| prepare(shape),
             discard: Self::discard(),
         })
@@ -306,10 +303,8 @@ impl Sysv {
         loop {
             let opened = self.open_once(end);
             if opened.is_err() {
-                let unused = |file: &Metadata| {
-                    !name::exists(&file_name(0, queue_place::key(file, self.id).0))
-                };
-                remove_if_ours(Path::new(&self.path), unused);
+                let unused = |(key, _)| !name::exists(&file_name(0, key));
+                remove_path(Path::new(&self.path), self.id, unused);
             }
             if let Some(core) = opened? {
                 return Ok(core);
@@ -563,9 +558,7 @@ impl Channel for Sysv {
         }
         Self::discard()(&shape);
         name::remove(&name)?;
-        remove_if_ours(Path::new(&self.path), |file| {
-            queue_place::key(file, self.id) == (key, who)
-        });
+        remove_path(Path::new(&self.path), self.id, |found| found == (key, who));
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ const VOCABULARY: &[&str] = &[
     "error",
     "handoff",
     "lock",
+    "peer",
 ];
 /// The traits and their guards.
 const TRAITS: &[&str] = &["channel", "endpoint", "guard", "ext"];
@@ -26,6 +27,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("handoff", &[]),
     ("lock", &[]),
+    ("peer", &[]),
     ("crash", &["sync"]),
     ("sync", &[]),
     ("channel", TRAITS),
@@ -71,6 +73,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "wait", "watch", "ring", "robust", "shm", "clock",
         ],
     ),
+    ("inventory", &["presence", "shm", "transport"]),
     (
         "conformance",
         // Of `shm` only the layout's fields, to hold against docs/layout.md.
@@ -232,8 +235,9 @@ fn check(root: &Root, source: &Source) -> Vec<String> {
         // Within transport only the bodies that several share may be named, and they name no transport.
         let second = module.get(1).filter(|_| from == "transport");
         let named = path.get(1).filter(|_| to == "transport");
-        if let (Some(_), Some(named)) = (second, named)
+        if let (Some(second), Some(named)) = (second, named)
             && named != "family"
+            && named != second
         {
             wrong.push(format!(
                 "{}: a transport must not import a transport (crate::{told})",

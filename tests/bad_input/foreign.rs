@@ -3,7 +3,7 @@
 use std::{
     fs,
     os::unix::{
-        fs::{chown, symlink},
+        fs::{FileExt, chown, symlink},
         net::UnixListener,
     },
     path::Path,
@@ -11,7 +11,7 @@ use std::{
 
 use laneway::{
     Channel, OpenErrorKind,
-    transport::{Fifo, ShmLocked, Sysv},
+    transport::{Fifo, ShmLocked, ShmMpmc, Sysv},
 };
 use nix::{sys::stat::Mode, unistd::mkfifo};
 
@@ -30,6 +30,10 @@ pub(crate) const CASES: &[Case] = &[
     Case::anywhere(
         "segment_made_by_another_program",
         segment_made_by_another_program,
+    ),
+    Case::anywhere(
+        "living_segment_without_all_its_state_words",
+        living_segment_without_all_its_state_words,
     ),
     Case::private("segment_belongs_to_another", segment_belongs_to_another),
     Case::anywhere("queue_path_is_something_else", queue_path_is_something_else),
@@ -190,6 +194,29 @@ fn segment_made_by_another_program() {
     set_mode(&file, 0o600);
     // Sound and nobody there: stale, so it is made anew.
     drop(channel.pair().expect("opens"));
+    assert!(!file.exists());
+}
+
+/// What a living peer does to its ring is refused by who comes later.
+fn living_segment_without_all_its_state_words() {
+    let (name, file) = segment("words");
+    let channel = ShmMpmc::new(&name);
+    let there = channel.clone().capacity(4096).sender().expect("opens");
+    let raw = fs::OpenOptions::new().write(true).open(&file);
+    let raw = raw.expect("there");
+    for words in [0, 8, 24, 56, 72, 4096_u64] {
+        raw.set_len(1024 + 4096 + words * 8).expect("resizes");
+        raw.write_all_at(&(words * 8).to_le_bytes(), 48)
+            .expect("writes");
+        for error in refused(&channel) {
+            assert_eq!(error.kind, OpenErrorKind::Corrupt, "{words}: {error}");
+        }
+    }
+    raw.set_len(1024 + 4096 + 512).expect("resizes");
+    raw.write_all_at(&512_u64.to_le_bytes(), 48)
+        .expect("writes");
+    drop(channel.receiver().expect("sound again"));
+    drop(there);
     assert!(!file.exists());
 }
 

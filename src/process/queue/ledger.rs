@@ -85,7 +85,9 @@ fn with_plan<T>(
         },
         explicit: false,
         exclusive: |_| false,
+        is_sound: &|_| true,
         refuse: &|_| None,
+        guarded: false,
         prepare: &|_, _| Ok(()),
         discard: Arc::new(|_| {}),
     })

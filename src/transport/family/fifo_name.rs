@@ -1,7 +1,7 @@
 //! The path of an open FIFO, and who removes it.
 
 use std::{
-    fs::{Metadata, OpenOptions},
+    fs::{File, Metadata, OpenOptions},
     io,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -29,27 +29,50 @@ impl FifoName {
         Self {
             path: path.to_owned(),
             identity: (meta.dev(), meta.ino()),
-            ours: meta.mode() & OURS.bits() != 0 && meta.uid() == Uid::effective().as_raw(),
+            ours: is_ours(meta),
         }
     }
 
     /// Whether the path still names that FIFO.
     pub(crate) fn is_there(&self) -> bool {
-        let there = std::fs::symlink_metadata(&self.path);
-        there.is_ok_and(|meta| (meta.dev(), meta.ino()) == self.identity)
+        is_at(&self.path, self.identity)
     }
 
-    fn leave(&self) -> io::Result<()> {
-        let file = OpenOptions::new()
-            .read(true)
-            .custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW).bits())
-            .open(&self.path)?;
-        let gate = Gate::enter(file)?;
-        if self.is_there() && !presence::has_any(gate.object())? {
-            std::fs::remove_file(&self.path)?;
-        }
-        Ok(())
+    fn leave(&self) -> io::Result<bool> {
+        remove_unused(&self.path, self.identity)
     }
+}
+
+/// Whether we made the FIFO that has this metadata, and so may remove it.
+pub(crate) fn is_ours(meta: &Metadata) -> bool {
+    meta.mode() & OURS.bits() != 0 && meta.uid() == Uid::effective().as_raw()
+}
+
+/// Whether anybody has the FIFO at `path` open as an end. Opens it for a moment, which only a sender that looks just then can notice.
+pub(crate) fn is_used(path: &Path) -> io::Result<bool> {
+    presence::has_any(&look(path)?)
+}
+
+/// Removes a FIFO of ours, if it is still that one and nobody has it open; whether it did.
+pub(crate) fn remove_unused(path: &Path, identity: (u64, u64)) -> io::Result<bool> {
+    let gate = Gate::enter(look(path)?)?;
+    let removes = is_at(path, identity) && !presence::has_any(gate.object())?;
+    if removes {
+        std::fs::remove_file(path)?;
+    }
+    Ok(removes)
+}
+
+fn look(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW).bits())
+        .open(path)
+}
+
+fn is_at(path: &Path, identity: (u64, u64)) -> bool {
+    let there = std::fs::symlink_metadata(path);
+    there.is_ok_and(|meta| (meta.dev(), meta.ino()) == identity)
 }
 
 impl Drop for FifoName {

@@ -7,7 +7,8 @@ use std::{
 };
 
 use crate::{
-    Address, Deadline, End, Fingerprint, Handoff, OpenError, OpenErrorKind, WaitStrategy,
+    Address, Deadline, End, Fingerprint, Handoff, OpenError, OpenErrorKind, RecvError, SendError,
+    WaitStrategy,
     crash::{self, Step},
     presence::{self, Topic},
     shm::segment::Segment,
@@ -33,6 +34,30 @@ pub(crate) struct Seat {
     /// The count of openings and closings for which `gone` is true or false; no count at first.
     changes: Cell<u64>,
     gone: Cell<bool>,
+}
+
+/// What an end says whose segment a peer has made shorter.
+pub(crate) trait Lost {
+    /// The error.
+    fn lost() -> Self;
+}
+
+impl Lost for SendError {
+    fn lost() -> Self {
+        Self::Poisoned
+    }
+}
+
+impl Lost for RecvError {
+    fn lost() -> Self {
+        Self::Corrupt
+    }
+}
+
+impl Lost for io::Error {
+    fn lost() -> Self {
+        io::ErrorKind::InvalidData.into()
+    }
 }
 
 /// Declares the type of the messages that pass through `fd`'s object.
@@ -100,18 +125,25 @@ impl Member {
         self.waiter.is_eager()
     }
 
-    /// Looks until `look` finds something or the deadline passes.
+    /// Looks until `look` finds something or the deadline passes, or a guarded segment is lost.
     #[inline]
-    pub(crate) fn wait<T>(
+    pub(crate) fn wait<T, E: Lost>(
         &mut self,
         deadline: Deadline,
-        mut look: impl FnMut(&Seat, Look) -> Option<T>,
-    ) -> Option<T> {
+        mut look: impl FnMut(&Seat, Look) -> Option<Result<T, E>>,
+    ) -> Option<Result<T, E>> {
         let seat = &self.seat;
-        if let Some(found) = look(seat, Look::Memory) {
+        let mut look = |how| {
+            let found = look(seat, how);
+            // After the look, which may be what meets it, and whatever that made of memory that is not the segment's.
+            if seat.segment.is_lost() {
+                return Some(Err(E::lost()));
+            }
+            found
+        };
+        if let Some(found) = look(Look::Memory) {
             return Some(found);
         }
-        let mut look = |how| look(seat, how);
         let watched = || seat.is_watched();
         self.waiter.wait(seat.bell(), deadline, &watched, &mut look)
     }

@@ -1,5 +1,6 @@
 //! Bodies that several transports share.
 
+pub(crate) mod copied;
 pub(crate) mod ends;
 pub(crate) mod fifo_name;
 pub(crate) mod frame;

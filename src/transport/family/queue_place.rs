@@ -61,14 +61,54 @@ pub(crate) fn key(file: &Metadata, id: u8) -> (u32, u32) {
     (low(word), low(who))
 }
 
+/// Removes the queue of a segment, if we made it.
+pub(crate) fn remove_queue(shape: &Shape) {
+    let queue = queue_of(shape);
+    let anonymous = shape.flags & ANONYMOUS != 0;
+    let meant = if anonymous { 0 } else { key_of(shape) };
+    // In another namespace the same number is somebody else's queue.
+    let is_meant = queue.key().is_ok_and(|key| key.cast_unsigned() == meant);
+    if shape.flags & FOREIGN == 0 && is_meant {
+        // What is gone already needs no removing.
+        let _ = queue.remove();
+    }
+}
+
+/// Removes the queue of a key if its maker died before it had made the segment: nobody has ever used it, and the path is one that we
+/// made for it. Whoever calls this holds the gate of the path. Whether it did.
+pub(crate) fn remove_orphan(path: &Path, key: libc::key_t) -> bool {
+    let remove = || {
+        let queue = Queue::find(key)?;
+        let removes = queue.is_ours_and_new()?;
+        if removes {
+            queue.remove()?;
+        }
+        Ok::<_, io::Error>(removes)
+    };
+    // What cannot be asked about is not ours.
+    fs::symlink_metadata(path).is_ok_and(|file| is_ours(&file)) && remove().unwrap_or(false)
+}
+
+/// Whether a file is a path that we made, and still as we made it.
+pub(crate) fn is_ours(file: &Metadata) -> bool {
+    file.is_file() && file.len() == 0 && file.mode() & 0o7777 == OURS
+}
+
 /// Removes a path that we made, that still is as we made it, and that is the one meant.
 pub(crate) fn remove_if_ours(path: &Path, is_meant: impl FnOnce(&Metadata) -> bool) {
-    let ours = |file: &Metadata| file.is_file() && file.len() == 0 && file.mode() & 0o7777 == OURS;
     let found = fs::symlink_metadata(path);
-    if found.is_ok_and(|file| ours(&file) && is_meant(&file)) {
+    if found.is_ok_and(|file| is_ours(&file) && is_meant(&file)) {
         // Nothing can be done about an error here.
         let _ = fs::remove_file(path);
     }
+}
+
+/// Removes a path that we made for a queue with this id, if its key is the one meant and no other id has a queue there.
+pub(crate) fn remove_path(path: &Path, id: u8, is_meant: impl FnOnce((u32, u32)) -> bool) {
+    remove_if_ours(path, |file| {
+        let has = |id| name::exists(&file_name(0, key(file, id).0));
+        is_meant(key(file, id)) && !(1..=u8::MAX).any(|other| other != id && has(other))
+    });
 }
 
 /// One end's hold on the path of a queue. Dropped after the end's segment; if that was the last one, the path goes, if we made it.
@@ -111,7 +151,7 @@ impl QueuePath {
         // Whoever opens holds it until there is a segment.
         let _gate = Gate::enter(file)?;
         if self.is_unused() {
-            remove_if_ours(&self.path, |file| key(file, self.id) == self.key);
+            remove_path(&self.path, self.id, |found| found == self.key);
         }
         Ok(())
     }

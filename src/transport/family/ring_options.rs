@@ -3,7 +3,7 @@
 use std::{ffi::OsString, io, sync::Arc};
 
 use crate::{
-    Address, AddressError, AddressProblem, End, Handoff, Key, OpenError, OpenErrorKind,
+    Address, AddressError, AddressProblem, End, Handoff, Key, OpenError, OpenErrorKind, Peer,
     WaitStrategy, cache,
     ring::record,
     shm::{
@@ -36,6 +36,13 @@ pub(crate) const WAIT: Key = Key {
     summary: "how this end waits (adaptive)",
 };
 
+/// The key that says how far the others are trusted.
+pub(crate) const PEER: Key = Key {
+    name: "peer",
+    form: "trusted|untrusted",
+    summary: "whether the others follow the protocol; if not, messages are copied and not lent (trusted)",
+};
+
 /// A ring that has been described.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RingOptions {
@@ -47,6 +54,8 @@ pub(crate) struct RingOptions {
     pub(crate) max_message: Option<usize>,
     /// Of this end.
     pub(crate) wait: WaitStrategy,
+    /// Across from this end.
+    pub(crate) peer: Peer,
     /// The largest capacity that the transport has.
     most: usize,
 }
@@ -73,6 +82,7 @@ impl RingOptions {
             capacity: None,
             max_message: None,
             wait: WaitStrategy::DEFAULT,
+            peer: Peer::Trusted,
             most,
         }
     }
@@ -84,6 +94,9 @@ impl RingOptions {
             capacity: address.size("capacity")?,
             max_message: address.size("max_message")?,
             wait: wait(address)?,
+            peer: address
+                .parse_with("peer", "trusted or untrusted", Peer::from_word)?
+                .unwrap_or_default(),
             most,
         };
         if let Err((key, form)) = options.sizes() {
@@ -107,6 +120,9 @@ impl RingOptions {
         }
         if self.wait != WaitStrategy::DEFAULT {
             address = address.with("wait", self.wait.word());
+        }
+        if !self.peer.is_trusted() {
+            address = address.with("peer", self.peer.word());
         }
         address
     }
@@ -178,7 +194,10 @@ impl RingOptions {
             },
             explicit: self.capacity.is_some() || self.max_message.is_some(),
             exclusive: kind.exclusive,
+            // So there is a state word for each slot.
+            is_sound: &|found| found.trailer == (kind.trailer)(found.capacity),
             refuse: &|_| None,
+            guarded: !self.peer.is_trusted(),
             prepare: &prepare,
             discard: Arc::new(|_| {}),
         })
@@ -266,6 +285,13 @@ macro_rules! ring_builder {
         #[must_use]
         pub const fn wait(mut self, strategy: $crate::WaitStrategy) -> Self {
             self.options.wait = strategy;
+            self
+        }
+
+        /// Trusts the others so far.
+        #[must_use]
+        pub const fn peer(mut self, peer: $crate::Peer) -> Self {
+            self.options.peer = peer;
             self
         }
     };

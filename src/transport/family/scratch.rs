@@ -50,22 +50,20 @@ impl Scratch {
         self.len = None;
     }
 
-    /// Takes the buffer out to send its first `len` bytes by the deadline of the reservation.
-    /// [`put_back`](Self::put_back) follows.
-    pub(crate) fn take(&mut self, len: usize) -> Result<(Vec<u8>, Deadline), SendError> {
+    /// Has `send` send the first `len` bytes by the deadline of the reservation, which ends if that succeeds.
+    pub(crate) fn commit(
+        &mut self,
+        len: usize,
+        send: impl FnOnce(&[u8], Deadline) -> Result<(), SendError>,
+    ) -> Result<(), SendError> {
         let max = self.len.unwrap_or(0);
-        if len > max || self.len.is_none() {
-            return Err(SendError::TooLarge { max });
+        let too_large = SendError::TooLarge { max };
+        if self.len.is_none() || len > max {
+            return Err(too_large);
         }
-        Ok((std::mem::take(&mut self.bytes), self.deadline))
-    }
-
-    /// Puts the buffer back; the reservation ends if it was sent.
-    pub(crate) fn put_back(&mut self, bytes: Vec<u8>, sent: bool) {
-        self.bytes = bytes;
-        if sent {
-            self.len = None;
-        }
+        send(self.bytes.get(..len).ok_or(too_large)?, self.deadline)?;
+        self.len = None;
+        Ok(())
     }
 }
 
@@ -85,12 +83,10 @@ macro_rules! reserve_in_scratch {
         }
 
         fn commit(&mut self, len: usize) -> Result<(), $crate::SendError> {
-            let (bytes, deadline) = self.scratch.take(len)?;
-            let sent = match bytes.get(..len) {
-                Some(message) => self.send_by(message, deadline),
-                None => Err($crate::SendError::TooLarge { max: bytes.len() }),
-            };
-            self.scratch.put_back(bytes, sent.is_ok());
+            // Out of the way, so that `self` can send.
+            let mut scratch = std::mem::replace(&mut self.scratch, Scratch::new());
+            let sent = scratch.commit(len, |message, deadline| self.send_by(message, deadline));
+            self.scratch = scratch;
             sent
         }
 

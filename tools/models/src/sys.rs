@@ -1,0 +1,77 @@
+//! Stands for src/sys: the kernel.
+
+/// A futex that sleeps until it is woken: in a model nothing times out, so that a wake-up that is lost is a deadlock, which loom
+/// tells. Except where a model says that naps end.
+pub(crate) mod futex {
+    use std::{io, sync::atomic::AtomicBool};
+
+    use loom::{
+        lazy_static,
+        sync::{Condvar, Mutex},
+    };
+
+    use crate::{
+        Deadline,
+        sync::{AtomicU32, Ordering, make_way},
+    };
+
+    lazy_static! {
+        /// The kernel's queue: whether to sleep is decided under its lock, and so is whom to wake.
+        static ref QUEUE: (Mutex<()>, Condvar) = (Mutex::new(()), Condvar::new());
+    }
+
+    static NAPS_END: AtomicBool = AtomicBool::new(false);
+
+    /// Says whether a sleep with a deadline ends by itself.
+    pub(crate) fn naps_end(end: bool) {
+        NAPS_END.store(end, Ordering::Relaxed);
+    }
+
+    pub(crate) fn wait(word: &AtomicU32, expected: u32, deadline: Deadline) -> bool {
+        if deadline != Deadline::NEVER && NAPS_END.load(Ordering::Relaxed) {
+            make_way();
+            return false;
+        }
+        let (lock, bell) = &*QUEUE;
+        let queue = lock.lock().expect("no panic");
+        if word.load(Ordering::Relaxed) != expected {
+            return false;
+        }
+        drop(bell.wait(queue).expect("no panic"));
+        true
+    }
+
+    pub(crate) fn wake(_: &AtomicU32, count: i32) -> io::Result<usize> {
+        let (lock, bell) = &*QUEUE;
+        let queue = lock.lock().expect("no panic");
+        if count == 1 {
+            bell.notify_one();
+        } else {
+            bell.notify_all();
+        }
+        drop(queue);
+        Ok(0)
+    }
+}
+
+/// A barrier in every process: see `sync::compiler_fence`.
+pub(crate) mod membarrier {
+    use std::sync::atomic::AtomicBool;
+
+    use crate::sync::{Ordering, fence};
+
+    static WORKS: AtomicBool = AtomicBool::new(true);
+
+    /// Says whether this system has one.
+    pub(crate) fn works(works: bool) {
+        WORKS.store(works, Ordering::Relaxed);
+    }
+
+    pub(crate) fn barrier() -> bool {
+        let works = WORKS.load(Ordering::Relaxed);
+        if works {
+            fence(Ordering::SeqCst);
+        }
+        works
+    }
+}
