@@ -20,7 +20,7 @@ use nix::{
     sys::stat::Mode,
 };
 
-use crate::{Deadline, End};
+use crate::{Deadline, End, sys};
 
 /// Where the bytes of the ends start, far behind any data.
 const ENDS: i64 = 1 << 45;
@@ -29,6 +29,8 @@ const NUMBERS: i64 = ENDS + (1 << 20);
 /// Bytes for each end and for each type: the first is shared by those who may read the object, the others
 /// are taken singly by those who may only write it, since their kind of lock excludes.
 const PLACES: i64 = 1 << 12;
+/// Where the descriptors that hold places start, if there may be as many; below 64, for which every process has room.
+const ASIDE: i32 = 32;
 /// How long an opener waits at the gate.
 const GATE: Duration = Duration::from_secs(10);
 
@@ -104,6 +106,13 @@ pub(crate) fn reopen(fd: impl AsFd, access: OFlag) -> io::Result<OwnedFd> {
     let again = open(path.as_str(), flags, Mode::empty())?;
     fcntl(&again, FcntlArg::F_SETFL(OFlag::empty()))?;
     Ok(again)
+}
+
+/// A descriptor of the same description, which goes sooner than others when this process dies: the kernel closes the highest first.
+/// The thread that watches has a file of inotify, and to close one takes the kernel milliseconds, on a busy machine a second. Whatever
+/// holds a place must not wait for that, or this death is heard of late.
+pub(crate) fn aside(fd: impl AsFd) -> io::Result<OwnedFd> {
+    sys::fd::copy_from(fd.as_fd(), ASIDE)
 }
 
 /// Whether a description is an open end, or was, by what the kernel tells of it in `/proc/self/fdinfo`.

@@ -83,7 +83,7 @@ impl Watch {
         if known != 0 && known != home {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        let fd = fd.try_clone_to_owned()?;
+        let fd = presence::aside(fd).or_else(|_| fd.try_clone_to_owned())?;
         let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
         let mut slot = watcher();
         let watcher = match &mut *slot {

@@ -281,6 +281,8 @@ impl Segment {
         let base = mapping
             .start()
             .ok_or_else(|| plan.error(OpenErrorKind::Os))?;
+        // Where there is no room, the one that it has will do.
+        let fd = presence::aside(&fd).unwrap_or(fd);
         let stat = fstat(&fd).map_err(|e| plan.os(e))?;
         let capacity = usize::try_from(shape.capacity).ok();
         let sound = |capacity: &usize| capacity.is_power_of_two() && *capacity >= LEAST;

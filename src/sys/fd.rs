@@ -1,14 +1,16 @@
-//! Reading and writing pipes without signals and without flags that other holders would share.
+//! Descriptors: reading and writing pipes without signals and without flags that other holders would share, and copies with a
+//! number that is not too small.
 
 use std::{
     io::{self, IoSlice},
     mem::MaybeUninit,
-    os::fd::{AsRawFd, BorrowedFd},
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
     ptr,
 };
 
 use nix::{
     errno::Errno,
+    fcntl::{FcntlArg, fcntl},
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::signal::{SigSet, Signal},
 };
@@ -23,6 +25,13 @@ const RWF_NOSIGNAL: libc::c_int = 0x100;
 
 /// Whether this kernel knows `RWF_NOSIGNAL`. Cleared once it said no.
 static HAS_NOSIGNAL: AtomicBool = AtomicBool::new(true);
+
+/// Another descriptor of the same description, `least` or above. It is closed when another program is run.
+pub(crate) fn copy_from(fd: BorrowedFd<'_>, least: i32) -> io::Result<OwnedFd> {
+    let copy = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(least))?;
+    // SAFETY: by S6.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
 
 /// Whether a call may sleep in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

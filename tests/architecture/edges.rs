@@ -36,7 +36,7 @@ const TABLE: &[(&str, &[&str])] = &[
     // `pod()` is a method of every endpoint, so these two name each other.
     ("ext", &["channel", "endpoint", "guard", "typed"]),
     ("typed", TRAITS),
-    ("presence", &[]),
+    ("presence", &["sys"]),
     ("sys", &["sync"]),
     ("cache", &[]),
     ("clock", &[]),

@@ -71,8 +71,7 @@ pub(crate) fn run(cases: &[Case], ledger: &Ledger, effort: Effort) -> bool {
             relies.iter().any(|start| name == *start)
         });
         for case in relying {
-            let effort = Effort {
-                watchdog: WATCHDOG,
+            let whole = Effort {
                 told: 1,
                 kills: KILLS,
                 each: 1,
@@ -80,8 +79,9 @@ pub(crate) fn run(cases: &[Case], ledger: &Ledger, effort: Effort) -> bool {
                 only: leaves(step),
                 ..effort
             };
+            let watchdog = WATCHDOG;
             crash_points::leave_out(step);
-            let result = sweep(case, ledger, effort);
+            let result = sweep(case, ledger, Effort { watchdog, ..whole });
             // What chance has not found shows where single deaths are looked at.
             let found = result.total.wrong.first().cloned();
             let wrong = found.or_else(|| step::first_wrong(case, ledger, STRIDE));
@@ -89,7 +89,7 @@ pub(crate) fn run(cases: &[Case], ledger: &Ledger, effort: Effort) -> bool {
             let killed = result.total.senders + result.total.receivers;
             // The same deaths, or nearly, with the step in its place.
             let kills = killed.max(LEAST);
-            let whole = sweep(case, ledger, Effort { kills, ..effort });
+            let whole = sweep(case, ledger, Effort { kills, ..whole });
             let sound = whole.total.wrong.is_empty();
             let told = wrong.as_ref().map_or("NOTHING".to_owned(), |wrong| {
                 wrong

@@ -13,6 +13,9 @@ use crate::{
 /// How long somebody has nothing to do until it has certainly fallen asleep for good.
 const SLEEP: Duration = Duration::from_millis(250);
 
+/// How long one may take to exit.
+const EXIT: Duration = Duration::from_secs(60);
+
 /// How a round ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
@@ -86,10 +89,12 @@ impl Round<'_> {
             false,
             "somebody is not told that the others are gone",
             |round| {
-                Ok(round
-                    .running
-                    .iter()
-                    .all(|member| member.child.exit_status().is_some()))
+                // Who is told is done; its exit may wait for the kernel to put inotify's file away.
+                let mut all = round.running.iter();
+                all.try_fold(true, |so_far, member| {
+                    let done = member.part.page.stage()? == Stage::Done;
+                    Ok(so_far && (done || member.child.exit_status().is_some()))
+                })
             },
         )?;
         if torn {
@@ -97,6 +102,9 @@ impl Round<'_> {
             self.massacre()?;
         }
         while let Some(member) = self.running.pop() {
+            if member.child.join_timeout(EXIT).map_err(told)?.is_none() {
+                return Err(format!("it is done and does not end: {}", member.said()));
+            }
             self.retire(member, false)?;
         }
         Ok(drained && self.whole && !torn)

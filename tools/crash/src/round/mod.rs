@@ -564,8 +564,12 @@ impl<'a> Round<'a> {
             let state = read("stat");
             let state = state.rsplit(") ").next().unwrap_or("").get(..1);
             let state = state.unwrap_or("gone").to_owned();
+            // Nanoseconds on a core, and waiting for one.
+            let cores = read("schedstat");
+            let mut cores = cores.split_whitespace().map(|n| n.parse().unwrap_or(0) / 1_000_000);
+            let [ran, waited] = [(); 2].map(|()| cores.next().unwrap_or(0_u64));
             format!(
-                "{:?} {} {:?} {stage:?} {state} sent {sent:?} received {count:?} in {} {}",
+                "{:?} {} {:?} {stage:?} {state} ran {ran} ms, waited for a core {waited} ms, sent {sent:?} received {count:?} in {} {}",
                 member.end,
                 member.part.id,
                 member.part.taking,
