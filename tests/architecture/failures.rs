@@ -61,6 +61,50 @@ fn missing(page: &str, read: impl Fn(&str) -> Option<String>) -> Vec<String> {
     wrong
 }
 
+/// Points of death that a text names: two words and a dot.
+fn points(text: &str) -> Vec<&str> {
+    let is_word =
+        |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+    let is_point = |quoted: &&str| {
+        let halves = quoted.split_once('.');
+        halves.is_some_and(|(place, moment)| is_word(place) && is_word(moment))
+    };
+    quoted(text).filter(is_point).collect()
+}
+
+/// Points that are named on one side only: of the page, and of the code that dies there.
+fn strangers(page: &str, code: &str) -> Vec<String> {
+    let named = points(page);
+    // In the code a point's name stands between double quotes.
+    let quotes = code.replace('"', "`");
+    let there: Vec<&str> = points(&quotes);
+    let one_sided = |of: &[&str], others: &[&str]| -> Vec<String> {
+        let missing = of.iter().filter(|point| !others.contains(point));
+        missing
+            .map(|point| format!("{PAGE}: `{point}` is on one side only"))
+            .collect()
+    };
+    [one_sided(&named, &there), one_sided(&there, &named)].concat()
+}
+
+#[test]
+fn every_point_of_death_is_told_of() {
+    let (page, code) = (source::read(PAGE), source::read("src/crash/mod.rs"));
+    assert!(points(&page).len() > 50, "{:?}", points(&page));
+    let wrong = strangers(&page, &code);
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_point_that_is_not_there_is_reported() {
+    let code = "A = \"a.in\",\nB = \"b.half-way\",";
+    assert_eq!(
+        strangers("`a.in` `b.half-way` `a.rs::x` `1.5`", code),
+        [""; 0]
+    );
+    assert_eq!(strangers("`a.in` `c.gone`", code).len(), 2);
+}
+
 #[test]
 fn every_fault_has_a_test_and_every_test_is_there() {
     let page = source::read(PAGE);
