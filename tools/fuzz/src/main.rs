@@ -25,6 +25,7 @@ mod values;
 use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser, ValueEnum};
+use nix::sys::{prctl::set_pdeathsig, signal::Signal};
 
 /// Feeds laneway with what no honest peer writes
 #[derive(Debug, Parser)]
@@ -98,6 +99,10 @@ impl What {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if arguments.here {
+        // Nobody is watched for one who is gone. Where that cannot be had it ends by itself.
+        let _ = set_pdeathsig(Signal::SIGKILL);
+    }
     let span = target::Span {
         seed: arguments.seed,
         from: arguments.from,
