@@ -136,20 +136,24 @@ impl Address {
         }
     }
 
-    /// The value of `key` as bytes: a number, or a number with `KiB`, `MiB` or `GiB`.
+    /// The value of `key` as bytes: a number, or a number with `KiB`, `MiB`, `GiB` or `TiB`.
     ///
     /// # Errors
     /// [`AddressProblem::BadValue`] if it is none, is zero, or no `usize` holds it.
     pub fn size(&self, key: &str) -> Result<Option<usize>, AddressError> {
-        let units = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("", 0)];
-        self.parse_with(key, "a size such as 65536, 64KiB or 1MiB", |text| {
-            let (digits, shift) = units
-                .iter()
-                .find_map(|&(unit, shift)| Some((text.strip_suffix(unit)?, shift)))?;
-            let number: usize = digits.parse().ok()?;
-            let size = number.checked_mul(1 << shift)?;
-            (size > 0).then_some(size)
-        })
+        let units = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40), ("", 0)];
+        self.parse_with(
+            key,
+            "a size such as 65536, 64KiB or 1MiB, and not 0",
+            |text| {
+                let (digits, shift) = units
+                    .iter()
+                    .find_map(|&(unit, shift)| Some((text.strip_suffix(unit)?, shift)))?;
+                let number: usize = digits.parse().ok()?;
+                let size = number.checked_mul(1 << shift)?;
+                (size > 0).then_some(size)
+            },
+        )
     }
 
     /// The value of `key` as a time: a number with `us`, `ms` or `s`.

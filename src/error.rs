@@ -10,7 +10,9 @@ use crate::{Address, Fingerprint, SystemLimit};
 pub enum SendError {
     /// Still no room at the deadline.
     Full,
-    /// Every receiver is gone.
+    /// Every receiver is gone. One that closes is missed at once, by every call. One that is killed is missed by who sleeps, by who finds no
+    /// room, and by who asks [`is_disconnected`](crate::Endpoint::is_disconnected); until then a ring or System V queue that has room takes what
+    /// nobody may receive, as it does from any sender that is ahead.
     Disconnected,
     /// Longer than this channel carries.
     TooLarge {
@@ -33,7 +35,8 @@ const _: () = assert!(size_of::<Result<(), SendError>>() <= 16);
 pub enum RecvError {
     /// Still no message at the deadline.
     Empty,
-    /// Every sender is gone, and every message has been received.
+    /// Every sender is gone, by whatever cause, and every message has been received. It does not say whether they had more to send: where
+    /// that matters, send a last message that says so.
     Disconnected,
     /// The buffer is shorter than the message, which stays.
     TooSmall {
@@ -66,7 +69,7 @@ impl fmt::Display for SendError {
                 "the value's own serialisation refused it; send one that can be written as bytes",
             ),
             Self::Poisoned => f.write_str(
-                "a process died and left the channel in doubt; unlink it and open it again",
+                "a process left the channel in doubt, by its death or by what it wrote; close all ends and open it again",
             ),
             Self::Io(e) => write!(f, "the system refused to send: {e}"),
         }
@@ -92,7 +95,7 @@ impl fmt::Display for RecvError {
                 f.write_str("the channel holds what no sender writes; unlink it and open it again")
             }
             Self::Poisoned => f.write_str(
-                "a process died and left the channel in doubt; unlink it and open it again",
+                "a process left the channel in doubt, by its death or by what it wrote; close all ends and open it again",
             ),
             Self::Io(e) => write!(f, "the system refused to receive: {e}"),
         }
@@ -276,6 +279,14 @@ impl fmt::Display for OpenErrorKind {
                 "is a channel of another transport ({}, not {}); open it as that, or choose another name",
                 kind(*found),
                 kind(*expected)
+            ),
+            Self::Shape {
+                what: "layout",
+                expected,
+                found,
+            } => write!(
+                f,
+                "was made by another version of laneway (layout {found}, not {expected}); use one version, or remove its file once nobody uses it"
             ),
             Self::Shape {
                 what,

@@ -21,7 +21,7 @@ Examples:
   laneway recv --raw shm+lock:photos > photo.jpg
   laneway recv --count 1 --timeout 5 'sysv:/tmp/log?id=7'
 
-Either side may start first. It ends when every sender has closed and all that
+Either side may start first. It ends when every sender has gone and all that
 they sent has been written.";
 
 /// Write each message that comes, and a newline, to standard output

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use laneway::{
-    Address, BoxSender, Channel, Deadline, Endpoint, Limits, Registry, SendError, Sender,
+    Address, BoxSender, Channel, Deadline, Depth, Endpoint, Limits, Registry, SendError, Sender,
 };
 
 use crate::{
@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     outlet.await_receiver(arguments.timeout)?;
     loop {
         match input.next(&stop)? {
-            Ok(messages) if messages.is_empty() => return Ok(()),
+            Ok(messages) if messages.is_empty() => return outlet.finish(),
             Ok(messages) => outlet.send(&messages)?,
             Err(TooLong { line }) => return Err(outlet.too_long(line)),
         }
@@ -105,6 +105,10 @@ impl Outlet<'_> {
 
     /// Sends all of them, however long that takes.
     fn send(&mut self, messages: &[&[u8]]) -> Result<(), Failure> {
+        // A receiver that was killed while there was nothing to send: who finds room need not notice.
+        if self.sender.is_disconnected() {
+            return Err(self.failed(SendError::Disconnected));
+        }
         let mut rest = messages;
         while !rest.is_empty() {
             self.stop.check()?;
@@ -115,16 +119,28 @@ impl Outlet<'_> {
                     self.sent += sent as u64;
                 }
                 Err(SendError::Full) => {}
-                Err(error) => {
-                    return Err(Failure::Send {
-                        address: self.address.clone(),
-                        sent: self.sent,
-                        error,
-                    });
-                }
+                Err(error) => return Err(self.failed(error)),
             }
         }
         Ok(())
+    }
+
+    /// Whether what was sent has been received, or somebody is there to do that.
+    fn finish(&self) -> Result<(), Failure> {
+        let is_empty = |depth: Depth| depth.messages == Some(0) || depth.bytes == Some(0);
+        let taken = || self.sender.depth().is_ok_and(is_empty);
+        if self.sender.is_disconnected() && !taken() {
+            return Err(self.failed(SendError::Disconnected));
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: SendError) -> Failure {
+        Failure::Send {
+            address: self.address.clone(),
+            sent: self.sent,
+            error,
+        }
     }
 
     fn too_long(&self, number: u64) -> Failure {

@@ -23,6 +23,7 @@ pub(super) fn cases<C: Channel>() -> Vec<Case<C>> {
         ("children_many_to_many", children_many_to_many),
         ("killed_sender", killed_sender),
         ("killed_receiver", killed_receiver),
+        ("killed_receiver_is_missed", killed_receiver_is_missed),
         ("name_survives_a_massacre", name_survives_a_massacre),
     ]
 }
@@ -142,6 +143,18 @@ fn killed_receiver<C: Channel>(subject: &Subject<C>) {
         let error = waiting.join().expect("returns");
         assert!(matches!(error, SendError::Disconnected), "{error}");
     });
+}
+
+/// Who asks after a death believes the answer, also if there is room.
+fn killed_receiver_is_missed<C: Channel>(subject: &Subject<C>) {
+    let (mut tx, rx) = subject.pair();
+    let child = Running::start(subject.how, "hold_receiver", &[("rx", &rx)]);
+    drop(rx);
+    tx.send(b"held").expect("somebody is there");
+    child.kill();
+    assert!(tx.is_disconnected());
+    let sent = tx.try_send(b"to nobody");
+    assert!(matches!(sent, Err(SendError::Disconnected)), "{sent:?}");
 }
 
 /// Everybody dies with messages in the channel; the name can be used again at once, and the last one out removes it.

@@ -82,7 +82,10 @@ impl fmt::Display for RemoveErrorKind {
         match self {
             Self::Live => f.write_str("a live process has it open; end that first"),
             Self::Gone => f.write_str("is not there any more; nothing needs to be done"),
-            Self::Foreign(why) => write!(f, "{why}; it is not laneway's to remove"),
+            Self::Foreign(why) => write!(
+                f,
+                "{why}; it is not laneway's to remove: if it is yours and nobody needs it, remove the file yourself"
+            ),
             Self::Corrupt(why) => write!(
                 f,
                 "{why}; if you know that nobody needs it, remove the file yourself"

@@ -384,11 +384,13 @@ impl Segment {
         self.header().identity.seen.load(Ordering::Relaxed) & bit(end) != 0
     }
 
-    /// Rings both bells, also after this end is gone: for those who sleep and have somebody die.
+    /// Counts a change and rings both bells, also after this end is gone: for those who have somebody die.
     pub(crate) fn alarm(&self) -> impl Fn() + Send + 'static {
         let mapping = Arc::clone(&self.mapping);
         move || {
             let header = mapping.header();
+            // ORDERING: Release; pairs with the Acquire in `changes`.
+            header.identity.changes.fetch_add(1, Ordering::Release);
             header.producer.moved.wake();
             header.consumer.moved.wake();
         }

@@ -1,7 +1,7 @@
 //! Ending early, for whatever reason, and leaving nothing.
 
 use std::{
-    fs,
+    fs, thread,
     time::{Duration, Instant},
 };
 
@@ -105,6 +105,29 @@ fn a_signal_ends_who_waits_for_room() {
             .ended()
             .badly(4, &[&place.address, "every receiver is gone"]);
         place.assert_gone();
+    }
+}
+
+#[test]
+fn a_sender_misses_a_receiver_that_was_killed() {
+    for last in [&b"more\n"[..], b""] {
+        for place in Place::plain() {
+            let (mut sender, mut receiver) = place.start_both(false, &[]);
+            sender.type_in(b"hello\n");
+            assert_eq!(receiver.line(), "hello\n");
+            // What it can take no more.
+            receiver.signal(Signal::SIGSTOP);
+            sender.type_in(b"to nobody\n");
+            // It may be sent by then or not.
+            thread::sleep(Duration::from_millis(50));
+            receiver.signal(Signal::SIGKILL);
+            receiver.ended().by(Signal::SIGKILL);
+            sender.type_in(last);
+            sender
+                .finish()
+                .badly(4, &[&place.address, "every receiver is gone"]);
+            place.assert_gone();
+        }
     }
 }
 

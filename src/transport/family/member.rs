@@ -234,7 +234,7 @@ impl Seat {
 
     #[cold]
     fn ask(&self, changes: u32) -> bool {
-        let gone = self.is_disconnected();
+        let gone = self.has_lost();
         let died = gone && !self.gone.get() && self.changes.get() == u64::from(changes);
         self.gone.set(gone);
         self.changes.set(changes.into());
@@ -246,8 +246,12 @@ impl Seat {
         gone
     }
 
-    /// The same, asked of the kernel.
+    /// The same, asked of the kernel, and remembered.
     pub(crate) fn is_disconnected(&self) -> bool {
+        self.ask(self.segment.changes())
+    }
+
+    fn has_lost(&self) -> bool {
         let other = self.end.across();
         // If the kernel cannot tell, they are taken to be there: nothing is lost by waiting.
         let gone = self.segment.has_seen(other) && self.has(other).is_ok_and(|there| !there);
