@@ -286,7 +286,7 @@ impl fmt::Display for OpenErrorKind {
                 found,
             } => write!(
                 f,
-                "was made by another version of laneway (layout {found}, not {expected}); use one version, or remove its file once nobody uses it"
+                "was made by another version of laneway (layout {found}, not {expected}); use one version, or unlink it once nobody uses it"
             ),
             Self::Shape {
                 what,

@@ -13,7 +13,10 @@ pub enum Peer {
     /// They may write what and when they like. Messages are copied out before anybody sees them, and copied in after they were written, so
     /// that nobody changes bytes that were checked. And a peer that makes a named segment shorter is survived: the process gets a handler of
     /// SIGBUS, which passes on what does not concern a ring, and the end gets [`Corrupt`](crate::RecvError::Corrupt) or
-    /// [`Poisoned`](crate::SendError::Poisoned) when it next waits. What such a peer can still do is to be silent: call with a deadline.
+    /// [`Poisoned`](crate::SendError::Poisoned) when it next waits. Who sleeps looks every 20 ms, since such a peer need not ring.
+    ///
+    /// What such a peer can still do is to be silent: call with a deadline. And the handler cannot help a thread that blocks SIGBUS, nor a
+    /// program that sets another in its place afterwards.
     Untrusted,
 }
 

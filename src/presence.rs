@@ -29,8 +29,10 @@ const NUMBERS: i64 = ENDS + (1 << 20);
 /// Bytes for each end and for each type: the first is shared by those who may read the object, the others
 /// are taken singly by those who may only write it, since their kind of lock excludes.
 const PLACES: i64 = 1 << 12;
-/// Where the descriptors that hold places start, if there may be as many; below 64, for which every process has room.
-const ASIDE: i32 = 32;
+/// Where the descriptors that hold places start: above those of most programs, or if there may not be as many, of small ones.
+const ASIDE: [i32; 2] = [256, 32];
+/// How often the kernel is asked who is there. More than a thousand are not told apart; each question takes the longer the more there are.
+const QUESTIONS: u32 = 2048;
 /// How long an opener waits at the gate.
 const GATE: Duration = Duration::from_secs(10);
 
@@ -112,7 +114,9 @@ pub(crate) fn reopen(fd: impl AsFd, access: OFlag) -> io::Result<OwnedFd> {
 /// The thread that watches has a file of inotify, and to close one takes the kernel milliseconds, on a busy machine a second. Whatever
 /// holds a place must not wait for that, or this death is heard of late.
 pub(crate) fn aside(fd: impl AsFd) -> io::Result<OwnedFd> {
-    sys::fd::copy_from(fd.as_fd(), ASIDE)
+    let [high, low] = ASIDE;
+    let fd = fd.as_fd();
+    sys::fd::copy_from(fd, high).or_else(|_| sys::fd::copy_from(fd, low))
 }
 
 /// Whether a description is an open end, or was, by what the kernel tells of it in `/proc/self/fdinfo`.
@@ -137,10 +141,15 @@ pub(crate) fn has_any(fd: impl AsFd) -> io::Result<bool> {
 /// The bytes that other descriptions hold: who is there, to be compared with another time.
 pub(crate) fn places(fd: impl AsFd) -> io::Result<Vec<i64>> {
     let mut places = Vec::new();
+    let mut asked = 0;
     let mut ranges = vec![(ENDS, NUMBERS + i64::from(u16::MAX))];
     while let Some((start, end)) = ranges.pop() {
         // Of several locks the kernel tells not the lowest but that of whoever took its first one first, so there may be others
         // on either side.
+        asked += 1;
+        if asked > QUESTIONS {
+            return Err(Errno::EUSERS.into());
+        }
         if let Some(at) = held(&fd, start, end - start)? {
             // What overlaps the range from before is told by its own start.
             let at = at.max(start);
@@ -259,6 +268,18 @@ fn pause() {
 mod tests {
     use super::*;
     use nix::sys::memfd::{MFdFlags, memfd_create};
+
+    #[test]
+    fn more_than_can_be_told_apart_are_an_error_and_not_endless() {
+        let fd = memfd_create("many", MFdFlags::MFD_CLOEXEC).expect("makes");
+        let other = reopen(&fd, OFlag::O_RDWR).expect("opens");
+        for place in 0..i64::from(QUESTIONS) {
+            // Not side by side, or the kernel makes one of them.
+            let wanted = lock(libc::F_RDLCK, NUMBERS + 2 * place, 1);
+            fcntl(&other, FcntlArg::F_OFD_SETLK(&wanted)).expect("takes");
+        }
+        assert!(places(&fd).is_err());
+    }
 
     #[test]
     fn everybody_is_told_of_whoever_came_first() {

@@ -55,7 +55,16 @@ pub(crate) fn remove(name: &str) -> io::Result<()> {
 
 /// Reads the constants of the segment with this name, if there is one of ours.
 pub(crate) fn shape_of(name: &str) -> io::Result<Shape> {
-    let file = File::open(path(name))?;
+    // Whatever it has become: a FIFO or a link of somebody else's must not keep us.
+    let mut options = OpenOptions::new();
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let file = options
+        .read(true)
+        .custom_flags(flags.bits())
+        .open(path(name))?;
+    if not_ours(&file.metadata()?).is_some() {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
     let shape = raw_shape(&file)?;
     if shape.magic != MAGIC {
         return Err(io::ErrorKind::InvalidData.into());

@@ -320,6 +320,11 @@ impl Segment {
         unsafe { self.base.cast().as_ref() }
     }
 
+    /// Whether it is survived that a peer makes the object shorter.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.mapping.guard.is_some()
+    }
+
     /// Whether a peer has made the object shorter and this end has met that.
     pub(crate) fn is_lost(&self) -> bool {
         let guard = &self.mapping.guard;

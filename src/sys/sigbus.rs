@@ -136,25 +136,26 @@ extern "C" fn on_fault(
     if fault.si_code == libc::BUS_ADRERR && replace(at) {
         return;
     }
-    pass_on(number, info, context);
+    pass_on(number, fault.si_code, info, context);
 }
 
 /// Puts fresh memory from the page of `at` to the end of its range; `false` if it lies in none.
 fn replace(at: usize) -> bool {
-    let holds = |range: &&Range| {
+    let bounds = |range: &'static Range| {
         // ORDERING: Acquire; pairs with the Release in `guard`.
         let start = range.start.load(Ordering::Acquire);
-        // ORDERING: Relaxed; carried by the above.
-        start > TAKEN && (start..start + range.len.load(Ordering::Relaxed)).contains(&at)
+        // ORDERING: Acquire; the start is read again after it.
+        let len = range.len.load(Ordering::Acquire);
+        // ORDERING: Relaxed; if it is the same, nobody has given the range up in between, and the length belongs to it.
+        let same = range.start.load(Ordering::Relaxed) == start;
+        let end = start.checked_add(len)?;
+        (same && start > TAKEN && (start..end).contains(&at)).then_some((range, start, end))
     };
-    let Some(range) = Range::all().find(holds) else {
+    let Some((range, start, end)) = Range::all().find_map(bounds) else {
         return false;
     };
     // ORDERING: Relaxed; see `is_lost`.
     range.lost.store(true, Ordering::Relaxed);
-    // ORDERING: Relaxed, twice; as above.
-    let start = range.start.load(Ordering::Relaxed);
-    let end = start + range.len.load(Ordering::Relaxed);
     let page = at & !(PAGE - 1);
     let from = ptr::with_exposed_provenance_mut::<libc::c_void>(page.max(start));
     // SAFETY: by S10.
@@ -175,15 +176,26 @@ fn replace(at: usize) -> bool {
 const PAGE: usize = 4096;
 
 /// Does what would have been done without us.
-fn pass_on(number: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+fn pass_on(
+    number: libc::c_int,
+    code: libc::c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+) {
+    // Sent by a process, and no fault: it does not come again by itself.
+    let is_sent = code <= 0;
     match BEFORE.get().map(SigAction::handler) {
         Some(SigHandler::SigAction(handler)) => handler(number, info, context),
         Some(SigHandler::Handler(handler)) => handler(number),
-        // The access is made again, and ends the process.
+        Some(SigHandler::SigIgn) if is_sent => {}
         _ => {
             let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
             // SAFETY: by S9.
             let _ = unsafe { signal::sigaction(Signal::SIGBUS, &default) };
+            // The access of a fault is made again, and ends the process; what was sent must be sent again.
+            if is_sent {
+                let _ = signal::raise(Signal::SIGBUS);
+            }
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::{
     fs::{self, OpenOptions},
     os::unix::{fs::OpenOptionsExt, process::ExitStatusExt},
+    thread,
+    time::Duration,
 };
 
 use laneway::{
@@ -19,7 +21,7 @@ use nix::{
 
 use crate::{
     private,
-    world::{Case, VARIABLE, named},
+    world::{Case, VARIABLE, named, pause},
 };
 
 pub(crate) const CASES: &[Case] = &[
@@ -27,6 +29,7 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("a_shrunk_segment_is_refused", shrunk).only(|can| !can.kernel_buffered),
     Case::new("a_segment_shrunk_by_an_untrusted_peer_is_lost", lost)
         .only(|can| !can.kernel_buffered),
+    Case::new("a_sleeper_over_a_shrunk_segment_wakes", asleep).only(|can| !can.kernel_buffered),
     Case::new("a_fault_that_is_not_ours_ends_the_process", elsewhere)
         .only(|can| !can.kernel_buffered),
 ];
@@ -118,6 +121,17 @@ fn lost(channel: &BoxChannel) {
     let (mut tx, mut rx) = named.pair().expect("opens");
     tx.try_send(b"again").expect("has room");
     assert_eq!(rx.peek(Deadline::NOW).expect("there"), b"again");
+}
+
+fn asleep(channel: &BoxChannel) {
+    let named = wary(&named(channel, "asleep").expect("rings have names"));
+    let (tx, mut rx) = named.pair().expect("opens");
+    let waiting = thread::spawn(move || rx.recv(&mut [0; 64]));
+    pause(Duration::from_millis(200));
+    shrink(&named.address(), 0);
+    let error = waiting.join().expect("does not panic");
+    assert!(matches!(error, Err(RecvError::Corrupt)), "{error:?}");
+    drop(tx);
 }
 
 /// The handler is for guarded rings only.

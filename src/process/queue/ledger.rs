@@ -11,7 +11,8 @@
 use std::{cell::OnceCell, io, ops::Range, sync::Arc};
 
 use crate::{
-    Address, Channel, Deadline, End, Handoff, OpenError, OpenErrorKind, WaitStrategy, presence,
+    Address, Channel, Deadline, End, Handoff, OpenError, OpenErrorKind, Peer, WaitStrategy,
+    presence,
     process::give,
     shm::{
         layout::{LAYOUT, MAGIC, Shape},
@@ -87,7 +88,7 @@ fn with_plan<T>(
         exclusive: |_| false,
         is_sound: &|_| true,
         refuse: &|_| None,
-        guarded: false,
+        guarded: address.value("peer") == Some(Peer::Untrusted.word()),
         prepare: &|_, _| Ok(()),
         discard: Arc::new(|_| {}),
     })

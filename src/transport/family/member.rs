@@ -87,9 +87,14 @@ impl Member {
         address: Address,
         strategy: WaitStrategy,
     ) -> Self {
+        // The bells of a segment that is lost are not those that the others ring, nor those that the dead would.
+        let watch = match segment.is_guarded() {
+            true => OnceCell::from(None),
+            false => OnceCell::new(),
+        };
         Self {
             seat: Seat {
-                watch: OnceCell::new(),
+                watch,
                 segment,
                 address,
                 end,

@@ -12,7 +12,7 @@ use crate::{
     transport::family::{
         copied::Copied,
         member::{Member, Seat, endpoint_by_member},
-        number,
+        number::Graves,
     },
     wait::Look,
 };
@@ -145,7 +145,11 @@ fn look_deeper(seat: &Seat, me: u16, look: Look) -> Option<Result<Taken, RecvErr
     }
     let ring = ring(seat.segment());
     // Room that is given back is news to senders, also if it is the dead who had it.
-    let recovered = ring.recover(me, |owner| is_dead(seat, me, owner));
+    let mut graves = Graves::new(seat);
+    let recovered = ring.recover(me, |owner| {
+        owner != me && (owner == NOBODY || graves.has(owner))
+    });
+    drop(graves);
     seat.segment().header().room().notify();
     let found = match recovered {
         Ok(Some(taken)) => Ok(taken),
@@ -252,9 +256,4 @@ impl Receiver for MpmcReceiver {
         self.notify();
         Ok(drained)
     }
-}
-
-/// Whether the end with this number is gone. `me` is not.
-fn is_dead(seat: &Seat, me: u16, owner: u16) -> bool {
-    owner != me && (owner == NOBODY || number::is_dead(seat, owner))
 }
