@@ -57,7 +57,7 @@ fn absurd_capacity_in_an_address() {
         "-1",
         "1.5MiB",
         "1mib",
-        "1TiB",
+        "2TiB",
         "99999999999999999999",
         "18446744073709551615GiB",
         "",
