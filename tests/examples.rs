@@ -140,7 +140,15 @@ fn example(name: &str) -> PathBuf {
             "release"
         };
         let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--examples", "--profile", profile])
+            // With the features that the whole workspace has, or it would all be built again.
+            .args([
+                "build",
+                "--quiet",
+                "--workspace",
+                "--examples",
+                "--profile",
+                profile,
+            ])
             .arg("--target-dir")
             .arg(folder.parent().expect("in a target"))
             .current_dir(env!("CARGO_MANIFEST_DIR"))

@@ -300,9 +300,11 @@ impl Ledger {
         if how == Look::Memory {
             return None;
         }
+        // In this order: whoever has what was in the channel has counted it before (L1), and is seen to be busy.
+        let drained = is_drained();
         let others = self.look_after_others();
         // What else is unfinished was lost on its way to somebody who has died.
-        let lost = !self.keeps && others.dead && !others.busy && is_drained();
+        let lost = !self.keeps && others.dead && !others.busy && drained && is_drained();
         if is_done() || lost {
             return Some(Joined::Done);
         }
