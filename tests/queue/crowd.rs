@@ -5,6 +5,7 @@
 use std::{
     env,
     hash::{BuildHasher, RandomState},
+    os::unix::process::ExitStatusExt,
     time::Duration,
 };
 
