@@ -87,6 +87,11 @@ impl Case {
         matches!(self.driver.scheme(), "pipe" | "fifo") && !self.keys.contains("packet")
     }
 
+    /// Whether a sleeper looks on a timer, so that nobody needs to wake it.
+    pub(crate) fn looks_by_itself(&self) -> bool {
+        self.keys.contains("untrusted")
+    }
+
     pub(crate) fn is_packet(&self) -> bool {
         self.keys.contains("packet")
     }
