@@ -214,8 +214,7 @@ fn tables(rows: &[Row]) -> String {
             yes(row.available),
         ]);
     }
-    let mut text = String::new();
-    text += &headed(overview);
+    let mut text = headed(overview);
     text += "\nMESSAGE is the longest, CAPACITY what is held, in bytes, if the address does not say otherwise.\n";
     let spelled = |key: &Key| format!("{}={}", key.name, key.form);
     let all = rows.iter().flat_map(|row| &row.keys);

@@ -1,6 +1,12 @@
 //! Who has what open, read from the kernel's list of locks: nothing needs to be opened for it, also what belongs to others.
 
-use std::{collections::HashMap, fs, fs::Metadata, io, os::unix::fs::MetadataExt};
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    fs::Metadata,
+    io,
+    os::unix::fs::MetadataExt,
+};
 
 use nix::sys::stat::{major, minor};
 
@@ -62,7 +68,8 @@ impl Census {
 
     /// What most readings say. Whom only some have seen is there.
     fn agreed(readings: &[Self]) -> Self {
-        let places = readings.iter().flat_map(|reading| reading.0.keys());
+        let seen = readings.iter().flat_map(|reading| reading.0.keys());
+        let places: HashSet<&Place> = seen.collect();
         let middle = |place: &Place, of: fn(&Users) -> usize| {
             let counts = readings.iter().map(|r| r.0.get(place).map_or(0, of));
             let mut counts: Vec<usize> = counts.collect();
@@ -74,7 +81,12 @@ impl Census {
             senders: middle(place, |users| users.senders),
             receivers: middle(place, |users| users.receivers),
         };
-        Self(places.map(|place| (*place, users(place))).collect())
+        Self(
+            places
+                .into_iter()
+                .map(|place| (*place, users(place)))
+                .collect(),
+        )
     }
 
     fn parse(text: &str) -> Self {

@@ -1,14 +1,6 @@
 //! Segments with a name: rings, the queues' and their ledgers.
 
-use std::{
-    ffi::OsStr,
-    fs::{File, OpenOptions},
-    io,
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-};
-
-use nix::fcntl::OFlag;
+use std::{ffi::OsStr, fs::File, io, path::Path};
 
 use crate::{
     Address, End,
@@ -60,7 +52,7 @@ pub(super) fn object(name: &str, census: &Census, entries: &[Entry]) -> Option<O
         };
         return Some(found);
     }
-    let file = match open(name) {
+    let file = match name::open(name) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
         Err(_) => {
@@ -89,13 +81,6 @@ pub(super) fn object(name: &str, census: &Census, entries: &[Entry]) -> Option<O
         }
     }
     Some(found)
-}
-
-fn open(name: &str) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
-        .open(name::path(name))
 }
 
 /// The constants of a segment, if it is a sound one of the kind that its name says.

@@ -53,15 +53,17 @@ pub(crate) fn remove(name: &str) -> io::Result<()> {
     std::fs::remove_file(path(name))
 }
 
+/// Opens what has this name for reading, whatever it has become: a FIFO or a link of somebody else's must not keep us.
+pub(crate) fn open(name: &str) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
+        .open(path(name))
+}
+
 /// Reads the constants of the segment with this name, if there is one of ours.
 pub(crate) fn shape_of(name: &str) -> io::Result<Shape> {
-    // Whatever it has become: a FIFO or a link of somebody else's must not keep us.
-    let mut options = OpenOptions::new();
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-    let file = options
-        .read(true)
-        .custom_flags(flags.bits())
-        .open(path(name))?;
+    let file = open(name)?;
     if not_ours(&file.metadata()?).is_some() {
         return Err(io::ErrorKind::InvalidData.into());
     }

@@ -87,14 +87,10 @@ impl Member {
         address: Address,
         strategy: WaitStrategy,
     ) -> Self {
-        // The bells of a segment that is lost are not those that the others ring, nor those that the dead would.
-        let watch = match segment.is_guarded() {
-            true => OnceCell::from(None),
-            false => OnceCell::new(),
-        };
-        Self {
+        let guarded = segment.is_guarded();
+        let member = Self {
             seat: Seat {
-                watch,
+                watch: OnceCell::new(),
                 segment,
                 address,
                 end,
@@ -102,7 +98,9 @@ impl Member {
                 gone: Cell::new(false),
             },
             waiter: Waiter::new(strategy),
-        }
+        };
+        // The bells of a segment that is lost are not those that the others ring, nor those that the dead would.
+        if guarded { member.restless() } else { member }
     }
 
     /// One that sleeps for short times only, for a peer that does not ring.
