@@ -9,6 +9,15 @@ pub enum Fan {
     Many,
 }
 
+/// Who gets a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Delivery {
+    /// One of the receivers: what one has received no other gets.
+    One,
+    /// Each of the receivers, from where it has started.
+    Each,
+}
+
 /// How long sent messages and the name live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -38,6 +47,11 @@ pub struct Capabilities {
     pub zero_copy_send: bool,
     /// A peeked message is read where the sender wrote it.
     pub zero_copy_recv: bool,
+    /// Who gets a message. Work is shared only where it is [`One`](Delivery::One).
+    pub delivery: Delivery,
+    /// Messages that were sent may be given up for others, by the sender's choice ([`Overflow`](crate::Overflow)) or because a receiver was
+    /// overtaken ([`Lagged`](crate::RecvError::Lagged)). Elsewhere what was sent stays until it is received.
+    pub lossy: bool,
     /// A message that a receiver had taken and not finished when it died is given again, to its successor or to another.
     pub redelivers: bool,
     /// A message passes through a buffer in the kernel, and each call enters the kernel.
@@ -56,10 +70,19 @@ impl Capabilities {
         pollable: false,
         zero_copy_send: false,
         zero_copy_recv: false,
+        delivery: Delivery::One,
+        lossy: false,
         redelivers: false,
         kernel_buffered: false,
         lifetime: Lifetime::Endpoints,
     };
+
+    /// Whether every message that was sent is there for one receiver, and stays until it is received: what a queue, a pipeline or a count of
+    /// messages relies on.
+    #[must_use]
+    pub const fn gives_each_once(&self) -> bool {
+        matches!(self.delivery, Delivery::One) && !self.lossy
+    }
 }
 
 /// The numbers of an open channel, in bytes.

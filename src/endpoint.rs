@@ -38,6 +38,12 @@ pub trait Endpoint: fmt::Debug + Send {
     /// [`Incompatible`](crate::OpenErrorKind::Incompatible) if an open end declared another type.
     fn agree(&mut self, fingerprint: Fingerprint) -> Result<(), OpenError>;
 
+    /// How many messages were given up since the channel was made, as both ends see it: by senders whose ring was full
+    /// ([`Overflow`](crate::Overflow)), or by overtaking receivers, each of which counts what it has missed. `None` if the transport gives none up.
+    fn drops(&self) -> Option<u64> {
+        None
+    }
+
     /// A descriptor that polls as ready when this end may be, if the transport has one.
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         None
@@ -249,6 +255,7 @@ macro_rules! forward {
             fn is_disconnected(&self) -> bool { (**self).is_disconnected() }
             fn wait_peer(&mut self, deadline: Deadline) -> io::Result<bool> { (**self).wait_peer(deadline) }
             fn agree(&mut self, fingerprint: Fingerprint) -> Result<(), OpenError> { (**self).agree(fingerprint) }
+            fn drops(&self) -> Option<u64> { (**self).drops() }
             fn as_fd(&self) -> Option<BorrowedFd<'_>> { (**self).as_fd() }
             fn handoff(&self) -> io::Result<Handoff> { (**self).handoff() }
         }

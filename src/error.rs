@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, io};
 
-use crate::{Address, Fingerprint, SystemLimit};
+use crate::{Address, Fingerprint, Overflow, SystemLimit};
 
 /// Why a message was not sent. Nothing of it was sent.
 #[derive(Debug)]
@@ -48,6 +48,11 @@ pub enum RecvError {
         /// The length of the message, in bytes.
         found: usize,
     },
+    /// The sender has overtaken this receiver, and so many messages are gone. The next call goes on at the oldest that is kept.
+    Lagged {
+        /// The messages that this receiver has missed.
+        missed: u64,
+    },
     /// The other side wrote what no sender writes.
     Corrupt,
     /// A process died and left a state that cannot be proved sound.
@@ -90,6 +95,10 @@ impl fmt::Display for RecvError {
             Self::Mistyped { found } => write!(
                 f,
                 "the message has {found} bytes, which the type at this end has not; send the same type, or receive bytes"
+            ),
+            Self::Lagged { missed } => write!(
+                f,
+                "the sender has overtaken this receiver, which missed {missed} messages; go on receiving, and open a larger channel or receive faster"
             ),
             Self::Corrupt => {
                 f.write_str("the channel holds what no sender writes; unlink it and open it again")
@@ -140,6 +149,7 @@ impl From<RecvError> for io::Error {
             RecvError::Empty => io::ErrorKind::WouldBlock,
             RecvError::Disconnected => io::ErrorKind::BrokenPipe,
             RecvError::TooSmall { .. } => io::ErrorKind::InvalidInput,
+            RecvError::Lagged { .. } => io::ErrorKind::Other,
             RecvError::Mistyped { .. } | RecvError::Corrupt | RecvError::Poisoned => {
                 io::ErrorKind::InvalidData
             }
@@ -171,6 +181,10 @@ pub enum OpenErrorKind {
     Busy,
     /// The channel takes one handle at an end, and many were to share it.
     Narrow,
+    /// The channel may give messages up, or gives each to every receiver, and each was to be received once.
+    Lossy,
+    /// The transport has no such way to make room.
+    Overflow(Overflow),
     /// There is no such name, and it was not to be created.
     NotFound,
     /// The other side has not come by the deadline.
@@ -265,6 +279,14 @@ impl fmt::Display for OpenErrorKind {
             Self::Narrow => f.write_str(
                 "takes one sender or one receiver; choose a transport that many can share, such as shm+mpmc: or pipe:?mode=packet",
             ),
+            Self::Lossy => f.write_str(
+                "may give messages up, or gives each to every receiver; choose a transport that gives each to one, such as shm+mpmc:, with overflow=block",
+            ),
+            Self::Overflow(overflow) => write!(
+                f,
+                "cannot do overflow={}, since only its receiver knows what it has received; use shm+mpmc: or shm+lock:, or another overflow",
+                overflow.word()
+            ),
             Self::NotFound => f.write_str("does not exist; create it, or check the name"),
             Self::NotReady => {
                 f.write_str("the other side has not come yet; start it, or wait longer")
@@ -331,6 +353,7 @@ const fn kind(number: u64) -> &'static str {
         2 => "sysv:",
         3 => "shm+spsc:",
         4 => "shm+mpmc:",
+        9 => "shm+broadcast:",
         _ => "one that this version does not know",
     }
 }
@@ -366,6 +389,8 @@ impl From<OpenError> for io::Error {
             OpenErrorKind::Unnamed
             | OpenErrorKind::NamedOnly
             | OpenErrorKind::Narrow
+            | OpenErrorKind::Lossy
+            | OpenErrorKind::Overflow(_)
             | OpenErrorKind::Handoff => io::ErrorKind::InvalidInput,
             OpenErrorKind::Stale
             | OpenErrorKind::Corrupt

@@ -13,6 +13,7 @@ mod ext;
 mod guard;
 mod handoff;
 mod lock;
+mod overflow;
 mod peer;
 mod presence;
 mod registry;
@@ -49,7 +50,7 @@ pub use crash::control as crash_points;
 
 pub use address::{Address, AddressError, AddressProblem, Key};
 pub use capability::{
-    Capabilities, Depth, Fan, Fingerprint, Lifetime, Limits, SystemLimit, WaitStrategy,
+    Capabilities, Delivery, Depth, Fan, Fingerprint, Lifetime, Limits, SystemLimit, WaitStrategy,
 };
 pub use channel::{BoxChannel, Channel, DynChannel};
 pub use deadline::Deadline;
@@ -58,5 +59,6 @@ pub use error::{OpenError, OpenErrorKind, RecvError, SendError};
 pub use ext::{ReceiverExt, SenderExt};
 pub use guard::{Loan, Slot};
 pub use handoff::{End, Handoff};
+pub use overflow::Overflow;
 pub use peer::Peer;
 pub use registry::{Driver, Registry, Transport, channel};

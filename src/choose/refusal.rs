@@ -52,6 +52,8 @@ pub enum Refusal {
         /// What that is.
         need: Need,
     },
+    /// It may give messages up, or gives each to every receiver; the workload's are to come once each.
+    Lossy,
     /// One handle sends, and the workload has more.
     OneSender {
         /// How many there are.
@@ -83,7 +85,7 @@ impl Refusal {
     pub(super) const fn distance(&self) -> u8 {
         match self {
             Self::Unsupported { .. } => 0,
-            Self::Lacks { .. } => 1,
+            Self::Lacks { .. } | Self::Lossy => 1,
             Self::OneSender { .. } | Self::OneReceiver { .. } => 2,
             Self::Closed { .. } => 3,
             Self::TooLong { .. } => 4,
@@ -96,6 +98,7 @@ impl Refusal {
         match self {
             Self::Unsupported { .. } => "use another machine, or another transport".to_owned(),
             Self::Lacks { need } => need.remedy().to_owned(),
+            Self::Lossy => "open it without being told to, where all are to see all".to_owned(),
             Self::OneSender { .. } => "open one for each sender".to_owned(),
             Self::OneReceiver { .. } => "open one for each receiver".to_owned(),
             Self::Closed { .. } => "remove what stands in the way".to_owned(),
@@ -117,6 +120,7 @@ impl fmt::Display for Refusal {
         match self {
             Self::Unsupported { why } | Self::Closed { why } => f.write_str(why),
             Self::Lacks { need } => f.write_str(need.lack()),
+            Self::Lossy => f.write_str("gives each message to every receiver, and overtakes who is slow"),
             Self::OneSender { wanted } => write!(f, "takes 1 sender, not {wanted}"),
             Self::OneReceiver { wanted } => write!(f, "takes 1 receiver, not {wanted}"),
             Self::TooLong {

@@ -132,6 +132,9 @@ fn check(needs: &Needs, driver: &Driver, can: &Capabilities) -> Result<(), Refus
         consumers,
     } = needs.workload.shape;
     let (senders, receivers) = (producers.get(), consumers.get());
+    if !can.gives_each_once() {
+        return Err(Refusal::Lossy);
+    }
     let mut must = needs.must.iter();
     if let Some(need) = must.find(|need| !need.is_met(driver, can)) {
         return Err(Refusal::Lacks { need: *need });
@@ -219,7 +222,8 @@ mod tests {
     fn everything_carries_a_small_message() {
         let list = list(64, "1x1");
         let drivers = Registry::BUILTIN.drivers().iter();
-        let all: Vec<_> = drivers.map(Driver::scheme).collect();
+        let once = |driver: &&Driver| driver.capabilities().is_some_and(|can| can.gives_each_once());
+        let all: Vec<_> = drivers.filter(once).map(Driver::scheme).collect();
         assert_eq!(schemes(&list), all, "in the registry's order");
         assert!(
             list.fit.iter().all(Address::is_anonymous),

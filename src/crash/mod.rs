@@ -40,6 +40,8 @@ named! {
         LockedCopied = "locked.copied",
         /// The head was moved, the lock is held.
         LockedFinished = "locked.finished",
+        /// The head was moved over messages that are given up, the lock is held.
+        LockedDiscarded = "locked.discarded",
         /// The message is written, its header was not.
         SpscWritten = "spsc.written",
         /// A later header of a batch was stored, before its first.
@@ -84,6 +86,8 @@ named! {
         MpmcClaimSkipped = "mpmc.claim-skipped",
         /// Something that the last one with our number left was disowned.
         MpmcDisowned = "mpmc.disowned",
+        /// The oldest message was discarded, the head was not moved.
+        MpmcDiscarded = "mpmc.discarded",
         /// A number was taken.
         NumberTaken = "number.taken",
         /// The flag of a sleeper is up.

@@ -249,6 +249,7 @@ const fn trouble(trouble: Trouble) -> [u64; 2] {
         Trouble::TooLarge => [1, 0],
         Trouble::GaveUp => [2, 0],
         Trouble::Corrupt => [3, 0],
+        Trouble::Lagged => [5, 0],
         Trouble::System(code) => [4, code.unsigned_abs() as u64],
     }
 }
@@ -259,6 +260,7 @@ fn to_trouble(kind: u64, code: u64) -> Trouble {
         1 => Trouble::TooLarge,
         2 => Trouble::GaveUp,
         3 => Trouble::Corrupt,
+        5 => Trouble::Lagged,
         _ => Trouble::System(i32::try_from(code).unwrap_or_default()),
     }
 }

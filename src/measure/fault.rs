@@ -64,6 +64,8 @@ pub enum Trouble {
     Disconnected,
     /// The message was too long.
     TooLarge,
+    /// The sender had overtaken the receiver.
+    Lagged,
     /// Full or empty, though the call might wait for ever.
     GaveUp,
     /// Something was there that no sender writes, or that cannot be proved sound.
@@ -90,6 +92,7 @@ impl From<&RecvError> for Trouble {
             RecvError::Empty => Self::GaveUp,
             RecvError::Disconnected => Self::Disconnected,
             RecvError::TooSmall { .. } => Self::TooLarge,
+            RecvError::Lagged { .. } => Self::Lagged,
             RecvError::Mistyped { .. } | RecvError::Corrupt | RecvError::Poisoned => Self::Corrupt,
             RecvError::Io(error) => Self::System(error.raw_os_error().unwrap_or_default()),
         }
@@ -151,6 +154,7 @@ impl fmt::Display for Trouble {
         match self {
             Self::Disconnected => f.write_str("the other side seemed gone"),
             Self::TooLarge => f.write_str("the message was too long"),
+            Self::Lagged => f.write_str("the sender had overtaken the receiver"),
             Self::GaveUp => f.write_str("it gave up, though it might wait"),
             Self::Corrupt => f.write_str("the channel was corrupt"),
             Self::System(0) => f.write_str("the system refused"),
@@ -169,6 +173,8 @@ pub enum SessionError {
     Open(OpenError),
     /// The channel takes one handle at this end, and the workload has more.
     Fan(End),
+    /// The channel may give messages up, or gives each to every receiver, and each was to come once.
+    Lossy,
     /// The messages are longer than the channel, or any session, carries.
     TooLarge {
         /// The longest possible, in bytes.
@@ -207,6 +213,9 @@ impl fmt::Display for SessionError {
                     "the channel takes one {end}; ask for one, or measure a channel for many"
                 )
             }
+            Self::Lossy => f.write_str(
+                "the channel may give messages up, or gives each to every receiver; measure one that gives each to one",
+            ),
             Self::TooLarge { max } => write!(
                 f,
                 "the messages are longer than {max} bytes; ask for shorter ones, or a larger channel"

@@ -79,6 +79,9 @@ fn check(channel: &BoxChannel, tx: &BoxSender, workload: &Workload) -> Result<()
     } = workload.shape;
     let (many, several) = (producers.get() > 1, consumers.get() > 1);
     let can = channel.capabilities();
+    if !can.gives_each_once() {
+        return Err(SessionError::Lossy);
+    }
     // Those who answer send.
     if can.senders == Fan::One && (many || several && workload.reply) {
         return Err(SessionError::Fan(End::Sender));

@@ -254,6 +254,42 @@ impl<'a, L: Lock> Locked<'a, L> {
         }
     }
 
+    /// Discards the oldest messages, as many as it takes for one of `len` bytes, and tells how many those were. A producer does this as a
+    /// consumer: `lock` and `cursors.seen` are theirs.
+    #[cold]
+    pub(crate) fn discard(&self, len: usize, deadline: Deadline) -> Result<u64, Stuck> {
+        let section = self.enter(deadline)?;
+        let capacity = self.data.capacity() as u64;
+        // ORDERING: Relaxed; only consumers move it, under this lock.
+        let start = self.cursors.head.load(Ordering::Relaxed);
+        // ORDERING: Acquire; pairs with the Release in `push`.
+        let tail = self.cursors.tail.load(Ordering::Acquire);
+        if tail.wrapping_sub(start) > capacity {
+            return Err(Stuck::Corrupt);
+        }
+        let size = record::size(len);
+        let (_, left) = self.data.place(tail);
+        let pad = if size > left { left } else { 0 };
+        let end = tail.wrapping_add((pad + size) as u64);
+        let (mut head, mut gone) = (start, 0);
+        while head != tail && end.wrapping_sub(head) > capacity {
+            let (kind, len) = record::read_header(self.data, head).map_err(|_| Stuck::Corrupt)?;
+            let size = record::size(len) as u64;
+            if size > tail.wrapping_sub(head) {
+                return Err(Stuck::Corrupt);
+            }
+            gone += u64::from(kind == Kind::Message);
+            head = head.wrapping_add(size);
+        }
+        // ORDERING: Relaxed; what holders of this lock have seen, and the lock carries it.
+        self.cursors.seen.store(tail, Ordering::Relaxed);
+        // ORDERING: Release; as in `pop`.
+        self.cursors.head.store(head, Ordering::Release);
+        crash::reach(Point::LockedDiscarded);
+        drop(section);
+        Ok(gone)
+    }
+
     /// Whether there is a message that this side has seen before.
     #[inline]
     pub(crate) fn knows_message(&self) -> bool {

@@ -8,6 +8,7 @@
 //!   older lap --CAS--> CLAIMED(owner) --CAS--> READY --CAS--> TAKEN(owner) --CAS--> DONE --> next lap
 //!                         | owner dead: anybody             | owner dead: another consumer
 //!                         +-------> DONE (was never sent)   +-------> TAKEN(other) (received again)
+//!   READY --CAS--> DONE (given up by a producer, to make room)
 //!
 //!        freed           head             tail
 //!   free   |  taken, done  |  ready, claimed  |  free
@@ -382,6 +383,33 @@ impl<'a> Ring<'a> {
             }
         }
         Err(Stuck::NotNow)
+    }
+
+    /// Discards the oldest message, if it is what stands before more room and nobody has taken it; `false` if it is not. One change of state, so
+    /// a death leaves nothing behind.
+    #[cold]
+    pub(crate) fn discard(&self) -> Result<bool, Stuck> {
+        let mut backoff = Backoff::default();
+        for _ in 0..ATTEMPTS {
+            let place = self.reclaim()?;
+            let Some(state) = self.state(place)? else {
+                return Ok(false);
+            };
+            match state.phase() {
+                Phase::READY => {
+                    if self.change(place, state, state.in_phase(Phase::DONE, NOBODY))? {
+                        crash::reach(Point::MpmcDiscarded);
+                        Self::pass(self.head, place, place.wrapping_add(state.slots()));
+                        return Ok(true);
+                    }
+                    backoff.pause();
+                }
+                // Finished meanwhile.
+                Phase::DONE => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(false)
     }
 
     /// Whether a record ends before the ring does, as all do.

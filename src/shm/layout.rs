@@ -4,7 +4,7 @@ use std::mem::offset_of;
 
 use crate::{
     robust::RobustLock,
-    sync::{AtomicU32, AtomicU64},
+    sync::{AtomicU32, AtomicU64, Ordering},
     sys::raw_sync::MutexPlace,
     wait::{Bell, Event},
 };
@@ -12,7 +12,7 @@ use crate::{
 /// The first eight bytes; the last is not text, so that a text file is never taken for a segment.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"LANEWAY\x1a");
 /// Changes whenever a field does.
-pub(crate) const LAYOUT: u32 = 3;
+pub(crate) const LAYOUT: u32 = 4;
 /// Where the data start, from the start of the segment.
 pub(crate) const DATA: usize = 1024;
 
@@ -65,6 +65,8 @@ pub(crate) struct Side {
     pub(crate) cursor: AtomicU64,
     /// The cursor has moved, or somebody has come or gone.
     pub(crate) moved: Event,
+    /// Messages that this side has given up (producers), or missed (consumers of `shm+broadcast`).
+    pub(crate) drops: AtomicU64,
 }
 
 /// One side's lock, and what it protects.
@@ -72,7 +74,8 @@ pub(crate) struct Side {
 pub(crate) struct LockLine {
     /// Held by whoever moves this side's cursor.
     pub(crate) lock: RobustLock,
-    /// The other side's cursor as last seen under this lock. The producers' is how far the ring is free in `shm+mpmc`.
+    /// The other side's cursor as last seen under this lock. The producers' is how far the ring is free in `shm+mpmc`, and
+    /// where the last record starts in `shm+broadcast`.
     pub(crate) seen: AtomicU64,
     /// The same as `lock`, if raw_sync's was chosen.
     pub(crate) mutex: MutexPlace,
@@ -93,6 +96,15 @@ pub(crate) struct Header {
     pub(crate) consumer_lock: LockLine,
 }
 
+impl Side {
+    /// Counts messages that were given up.
+    #[cold]
+    pub(crate) fn give_up(&self, messages: u64) {
+        // ORDERING: Relaxed; a count for people.
+        self.drops.fetch_add(messages, Ordering::Relaxed);
+    }
+}
+
 impl Header {
     /// What consumers sleep for.
     #[inline]
@@ -101,6 +113,13 @@ impl Header {
             event: &self.producer.moved,
             fences: &self.identity.fences,
         }
+    }
+
+    /// Messages that were given up or missed, by everybody.
+    pub(crate) fn drops(&self) -> u64 {
+        // ORDERING: Relaxed, twice; a snapshot for people.
+        let given_up = self.producer.drops.load(Ordering::Relaxed);
+        given_up.wrapping_add(self.consumer.drops.load(Ordering::Relaxed))
     }
 
     /// What producers sleep for.
@@ -133,8 +152,10 @@ pub(crate) const FIELDS: &[(&str, usize)] = &[
     ("fences", offset_of!(Header, identity.fences)),
     ("producer.cursor", offset_of!(Header, producer.cursor)),
     ("producer.moved", offset_of!(Header, producer.moved)),
+    ("producer.drops", offset_of!(Header, producer.drops)),
     ("consumer.cursor", offset_of!(Header, consumer.cursor)),
     ("consumer.moved", offset_of!(Header, consumer.moved)),
+    ("consumer.drops", offset_of!(Header, consumer.drops)),
     ("producer_lock.lock", offset_of!(Header, producer_lock.lock)),
     ("producer_lock.seen", offset_of!(Header, producer_lock.seen)),
     (

@@ -4,7 +4,7 @@ use std::{ffi::OsString, io};
 
 use crate::{
     Address, AddressError, Capabilities, Channel, Deadline, Depth, End, Endpoint, Fan, Key, Limits,
-    OpenError, Receiver, RecvError, SendError, Sender, Transport,
+    OpenError, Overflow, Receiver, RecvError, SendError, Sender, Transport,
     ring::{
         hold_off,
         locked::{Cursors, Locked, Moved, Sink, Stuck},
@@ -14,7 +14,7 @@ use crate::{
     transport::family::{
         holder::{Held, Holder, line},
         member::{Member, Seat, endpoint_by_member},
-        ring_options::{self, RingKind, RingOptions, ring_builder, ring_channel},
+        ring_options::{self, RingKind, RingOptions, overflow_builder, ring_builder, ring_channel},
         scratch::{Scratch, reserve_in_scratch},
         stash::{Direct, Stash},
     },
@@ -72,6 +72,8 @@ impl ShmLocked {
 
     ring_builder!();
 
+    overflow_builder!();
+
     /// Uses this lock.
     #[must_use]
     pub const fn lock(mut self, lock: LockChoice) -> Self {
@@ -85,6 +87,7 @@ impl ShmLocked {
                 kind: 1,
                 lock: 0,
                 exclusive: |_| false,
+                discards: true,
                 trailer: |_| 0,
                 prepare: &|header| LockChoice::Robust.init(header),
             },
@@ -92,6 +95,8 @@ impl ShmLocked {
                 kind: 1,
                 lock: 1,
                 exclusive: |_| false,
+                // A sender has no handle on the receivers' mutex.
+                discards: false,
                 trailer: |_| 0,
                 prepare: &|header| LockChoice::RawSync.init(header),
             },
@@ -118,10 +123,15 @@ impl TryFrom<&Address> for ShmLocked {
             "raw_sync" => Some(LockChoice::RawSync),
             _ => None,
         })?;
-        Ok(Self {
-            options: RingOptions::read(address, ring_options::MOST)?,
-            lock: lock.unwrap_or_default(),
-        })
+        let (lock, options) = (
+            lock.unwrap_or_default(),
+            RingOptions::read(address, ring_options::MOST)?,
+        );
+        let options = match lock {
+            LockChoice::Robust => options,
+            LockChoice::RawSync => options.without_discarding(address)?,
+        };
+        Ok(Self { options, lock })
     }
 }
 
@@ -133,6 +143,7 @@ impl Transport for ShmLocked {
         ring_options::MAX_MESSAGE,
         ring_options::WAIT,
         ring_options::PEER,
+        ring_options::OVERFLOW,
         Key {
             name: "lock",
             form: "robust|raw_sync",
@@ -161,6 +172,7 @@ impl Channel for ShmLocked {
         Capabilities {
             senders: Fan::Many,
             receivers: Fan::Many,
+            lossy: self.options.overflow.is_lossy(),
             anonymous: true,
             named: true,
             ..Capabilities::LEAST
@@ -186,6 +198,7 @@ pub struct LockedSender {
     holder: Holder,
     member: Member,
     max_message: usize,
+    overflow: Overflow,
     scratch: Scratch,
 }
 
@@ -196,6 +209,7 @@ impl LockedSender {
             holder: channel.holder(&segment, End::Sender)?,
             max_message: segment.max_message(),
             member: Member::new(segment, End::Sender, address, wait),
+            overflow: channel.options.overflow,
             scratch: Scratch::new(),
         })
     }
@@ -213,7 +227,7 @@ impl LockedSender {
         Some(pushed)
     }
 
-    /// Sends as many of these as there is room for, waiting until there is for the first.
+    /// Sends as many of these as there is room for, waiting until there is for the first, or making it, or giving the first up.
     #[cold]
     fn push_slowly(
         &mut self,
@@ -221,13 +235,16 @@ impl LockedSender {
         need: usize,
         deadline: Deadline,
     ) -> Result<usize, SendError> {
-        let holder = &self.holder;
-        let pushed = self.member.wait(deadline, |seat, look| {
+        let (holder, overflow) = (&self.holder, self.overflow);
+        // The wait is for room. The lock is waited for as long as the call may.
+        let pushed = self.member.wait(overflow.patience(deadline), |seat, look| {
             if seat.is_alone(look) {
                 return Some(Err(SendError::Disconnected));
             }
             let ring = ring(seat, End::Sender, holder);
-            if !ring.may_have_room(need) {
+            if !ring.may_have_room(need)
+                && (overflow != Overflow::DropOldest || !make_room(seat, holder, need))
+            {
                 return None;
             }
             match ring.push(messages, deadline) {
@@ -236,9 +253,31 @@ impl LockedSender {
                 Err(Stuck::Poisoned | Stuck::Corrupt) => Some(Err(SendError::Poisoned)),
             }
         });
-        let pushed = pushed.unwrap_or(Err(SendError::Full))?;
-        self.member.segment().header().items().notify();
+        let header = self.member.segment().header();
+        let Some(pushed) = pushed else {
+            let ring = ring(self.member.seat(), End::Sender, &self.holder);
+            if overflow != Overflow::DropNewest || ring.may_have_room(need) {
+                // If there is room, it was the lock that was not to be had.
+                return Err(SendError::Full);
+            }
+            header.producer.give_up(1);
+            return Ok(1);
+        };
+        let pushed = pushed?;
+        header.items().notify();
         Ok(pushed)
+    }
+}
+
+/// Discards the oldest messages, until there may be room for one of `len` bytes; `false` if their lock was not to be had at once. What is wrong
+/// with the ring is told by the push that follows.
+fn make_room(seat: &Seat, holder: &Holder, len: usize) -> bool {
+    match ring(seat, End::Receiver, holder).discard(len, Deadline::NOW) {
+        Ok(gone) => {
+            seat.segment().header().producer.give_up(gone);
+            true
+        }
+        Err(stuck) => stuck != Stuck::NotNow,
     }
 }
 

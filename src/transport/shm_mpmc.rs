@@ -16,7 +16,7 @@ use crate::{
     shm::segment::Segment,
     transport::family::{
         number,
-        ring_options::{self, RingKind, RingOptions, ring_builder, ring_channel},
+        ring_options::{self, RingKind, RingOptions, overflow_builder, ring_builder, ring_channel},
     },
 };
 
@@ -47,12 +47,15 @@ impl ShmMpmc {
 
     ring_builder!();
 
+    overflow_builder!();
+
     #[expect(clippy::unused_self, reason = "what ring_channel asks for")]
     fn kind(&self) -> RingKind<'static> {
         RingKind {
             kind: 4,
             lock: 0,
             exclusive: |_| false,
+            discards: true,
             // One word a slot.
             trailer: |capacity| capacity / SLOT as u64 * 8,
             prepare: &|_| Ok(()),
@@ -79,6 +82,7 @@ impl Transport for ShmMpmc {
         ring_options::MAX_MESSAGE,
         ring_options::WAIT,
         ring_options::PEER,
+        ring_options::OVERFLOW,
     ];
     const VARIANTS: &'static [&'static str] = &["", "wait=park", "peer=untrusted"];
 
@@ -101,6 +105,7 @@ impl Channel for ShmMpmc {
             anonymous: true,
             named: true,
             zero_copy_recv: self.options.peer.is_trusted(),
+            lossy: self.options.overflow.is_lossy(),
             redelivers: true,
             ..Capabilities::LEAST
         }

@@ -10,7 +10,7 @@ use crate::{
     ring::spsc::Ring,
     shm::segment::Segment,
     sync::Ordering,
-    transport::family::ring_options::{self, RingKind, RingOptions, ring_builder, ring_channel},
+    transport::family::ring_options::{self, RingKind, RingOptions, overflow_builder, ring_builder, ring_channel},
 };
 
 pub use receiver::SpscReceiver;
@@ -43,12 +43,15 @@ impl ShmSpsc {
 
     ring_builder!();
 
+    overflow_builder!();
+
     #[expect(clippy::unused_self, reason = "what ring_channel asks for")]
     fn kind(&self) -> RingKind<'static> {
         RingKind {
             kind: 3,
             lock: 0,
             exclusive: |_| true,
+            discards: false,
             trailer: |_| 0,
             prepare: &|_| Ok(()),
         }
@@ -61,7 +64,7 @@ impl TryFrom<&Address> for ShmSpsc {
     fn try_from(address: &Address) -> Result<Self, AddressError> {
         address.check(Self::SCHEME, Self::KEYS)?;
         Ok(Self {
-            options: RingOptions::read(address, ring_options::MOST)?,
+            options: RingOptions::read(address, ring_options::MOST)?.without_discarding(address)?,
         })
     }
 }
@@ -75,6 +78,7 @@ impl Transport for ShmSpsc {
         ring_options::MAX_MESSAGE,
         ring_options::WAIT,
         ring_options::PEER,
+        ring_options::OVERFLOW,
     ];
     const VARIANTS: &'static [&'static str] = &["", "wait=park", "peer=untrusted"];
 
@@ -94,8 +98,9 @@ impl Channel for ShmSpsc {
         Capabilities {
             anonymous: true,
             named: true,
-            zero_copy_send: self.options.peer.is_trusted(),
+            zero_copy_send: self.options.peer.is_trusted() && !self.options.overflow.is_lossy(),
             zero_copy_recv: self.options.peer.is_trusted(),
+            lossy: self.options.overflow.is_lossy(),
             redelivers: true,
             ..Capabilities::LEAST
         }

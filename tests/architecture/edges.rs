@@ -14,6 +14,7 @@ const VOCABULARY: &[&str] = &[
     "error",
     "handoff",
     "lock",
+    "overflow",
     "peer",
 ];
 /// The traits and their guards.

@@ -71,6 +71,9 @@ impl Form {
     /// Opens the link over such channels.
     pub(super) fn open(self, channel: &BoxChannel) -> Result<Link, OpenError> {
         let (address, can) = (channel.address(), channel.capabilities());
+        if !can.gives_each_once() {
+            return Err(OpenError::new(address, OpenErrorKind::Lossy));
+        }
         if !self.has_lanes() {
             let fits = |count, fan| count == 1 || fan == Fan::Many;
             if !fits(self.senders, can.senders) || !fits(self.receivers, can.receivers) {

@@ -90,7 +90,7 @@ impl<T: Value> Queue<T> {
     /// [`Producer::open`] and [`Consumer::open`].
     ///
     /// # Errors
-    /// [`Narrow`](OpenErrorKind::Narrow) if the channel takes one handle at an end; else as for [`Channel::pair`].
+    /// [`Narrow`](OpenErrorKind::Narrow) if the channel takes one handle at an end, [`Lossy`](OpenErrorKind::Lossy) if it may give items up; else as for [`Channel::pair`].
     pub fn over<C>(channel: &C) -> Result<Self, OpenError>
     where
         C: Channel<Sender: 'static, Receiver: 'static>,
@@ -288,6 +288,9 @@ fn unknown(_: crate::AddressError) -> OpenError {
 /// The address of a channel, if many may share both of its ends.
 fn many(channel: &impl Channel) -> Result<Address, OpenError> {
     let (address, can) = (channel.address(), channel.capabilities());
+    if !can.gives_each_once() {
+        return Err(OpenError::new(address, OpenErrorKind::Lossy));
+    }
     if (can.senders, can.receivers) == (Fan::Many, Fan::Many) {
         return Ok(address);
     }

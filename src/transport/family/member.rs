@@ -265,6 +265,10 @@ impl Seat {
 /// The methods of [`Endpoint`](crate::Endpoint) that a `member` answers.
 macro_rules! endpoint_by_member {
     () => {
+        fn drops(&self) -> Option<u64> {
+            Some(self.member.segment().header().drops())
+        }
+
         fn is_disconnected(&self) -> bool {
             self.member.seat().is_disconnected()
         }

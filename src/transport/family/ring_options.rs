@@ -3,7 +3,7 @@
 use std::{ffi::OsString, io, sync::Arc};
 
 use crate::{
-    Address, AddressError, AddressProblem, End, Handoff, Key, OpenError, OpenErrorKind, Peer,
+    Address, AddressError, AddressProblem, End, Handoff, Key, OpenError, OpenErrorKind, Overflow, Peer,
     WaitStrategy, cache,
     ring::record,
     shm::{
@@ -43,6 +43,13 @@ pub(crate) const PEER: Key = Key {
     summary: "whether the others follow the protocol; if not, messages are copied and not lent (trusted)",
 };
 
+/// The key that says what a sender does with a message for which there is no room.
+pub(crate) const OVERFLOW: Key = Key {
+    name: "overflow",
+    form: "block|fail|drop-newest|drop-oldest",
+    summary: "what this sender does when the ring is full; drop-oldest on shm+mpmc: and shm+lock: only (block)",
+};
+
 /// A ring that has been described.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RingOptions {
@@ -56,6 +63,8 @@ pub(crate) struct RingOptions {
     pub(crate) wait: WaitStrategy,
     /// Across from this end.
     pub(crate) peer: Peer,
+    /// Of this end, if it sends.
+    pub(crate) overflow: Overflow,
     /// The largest capacity that the transport has.
     most: usize,
 }
@@ -68,6 +77,8 @@ pub(crate) struct RingKind<'a> {
     pub(crate) lock: u32,
     /// Which ends take one handle only.
     pub(crate) exclusive: fn(End) -> bool,
+    /// Whether a sender can discard what nobody has received.
+    pub(crate) discards: bool,
     /// How many bytes are wanted behind so many bytes of data.
     pub(crate) trailer: fn(u64) -> u64,
     /// Completes a new segment.
@@ -83,6 +94,7 @@ impl RingOptions {
             max_message: None,
             wait: WaitStrategy::DEFAULT,
             peer: Peer::Trusted,
+            overflow: Overflow::Block,
             most,
         }
     }
@@ -96,6 +108,13 @@ impl RingOptions {
             wait: wait(address)?,
             peer: address
                 .parse_with("peer", "trusted or untrusted", Peer::from_word)?
+                .unwrap_or_default(),
+            overflow: address
+                .parse_with(
+                    "overflow",
+                    "block, fail, drop-newest or drop-oldest",
+                    Overflow::from_word,
+                )?
                 .unwrap_or_default(),
             most,
         };
@@ -124,7 +143,20 @@ impl RingOptions {
         if !self.peer.is_trusted() {
             address = address.with("peer", self.peer.word());
         }
+        if self.overflow != Overflow::Block {
+            address = address.with("overflow", self.overflow.word());
+        }
         address
+    }
+
+    /// Refuses what a transport whose receiver alone moves the head cannot do.
+    pub(crate) fn without_discarding(self, address: &Address) -> Result<Self, AddressError> {
+        const FORM: &str = "block, fail or drop-newest here; drop-oldest is for shm+mpmc:, and for shm+lock: with its own lock";
+
+        if self.overflow == Overflow::DropOldest {
+            return Err(address.error_at("overflow", AddressProblem::BadValue(FORM)));
+        }
+        Ok(self)
     }
 
     /// Capacity and longest message, or the key that is wrong and what it takes.
@@ -176,6 +208,10 @@ impl RingOptions {
     ) -> Result<T, OpenError> {
         let bad = |(_, form)| OpenError::new(address.clone(), OpenErrorKind::Refused(form));
         let (capacity, max_message) = self.sizes().map_err(bad)?;
+        if self.overflow == Overflow::DropOldest && !kind.discards {
+            let kind = OpenErrorKind::Overflow(self.overflow);
+            return Err(OpenError::new(address.clone(), kind));
+        }
         let prepare = |_: &mut Shape, header: &Header| {
             (kind.prepare)(header).map_err(|e| OpenError::os(address.clone(), e))
         };
@@ -297,6 +333,18 @@ macro_rules! ring_builder {
     };
 }
 
+/// The builder method of a channel that has `options`, and whose senders may find it full.
+macro_rules! overflow_builder {
+    () => {
+        /// A sender that is opened does this when there is no room.
+        #[must_use]
+        pub const fn overflow(mut self, overflow: $crate::Overflow) -> Self {
+            self.options.overflow = overflow;
+            self
+        }
+    };
+}
+
 /// The opening methods of [`Channel`](crate::Channel) for a channel that has `options`, a `kind` and an `end`
 /// that is made from a segment.
 macro_rules! ring_channel {
@@ -341,4 +389,4 @@ macro_rules! ring_channel {
     };
 }
 
-pub(crate) use {ring_builder, ring_channel};
+pub(crate) use {overflow_builder, ring_builder, ring_channel};

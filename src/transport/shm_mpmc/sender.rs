@@ -3,8 +3,8 @@
 use std::io;
 
 use crate::{
-    Channel, Deadline, Depth, End, Endpoint, Limits, OpenError, SendError, Sender,
-    ring::mpmc::Stuck,
+    Channel, Deadline, Depth, End, Endpoint, Limits, OpenError, Overflow, SendError, Sender,
+    ring::mpmc::{Ring, Stuck},
     shm::segment::Segment,
     transport::family::{
         member::{Member, endpoint_by_member},
@@ -20,6 +20,7 @@ pub struct MpmcSender {
     member: Member,
     me: u16,
     max_message: usize,
+    overflow: Overflow,
     scratch: Scratch,
 }
 
@@ -41,18 +42,35 @@ impl MpmcSender {
         if message.len() > max {
             return Err(SendError::TooLarge { max });
         }
-        let me = self.me;
-        let sent = self.member.wait(deadline, |seat, look| {
+        let (me, overflow) = (self.me, self.overflow);
+        let sent = self.member.wait(overflow.patience(deadline), |seat, look| {
             if seat.is_alone(look) {
                 return Some(Err(SendError::Disconnected));
             }
-            match ring(seat.segment()).push(me, message) {
+            let ring = ring(seat.segment());
+            let pushed = match overflow {
+                Overflow::DropOldest => {
+                    let mut gone = 0;
+                    let pushed = push_over(ring, me, message, &mut gone);
+                    seat.segment().header().producer.give_up(gone);
+                    pushed
+                }
+                _ => ring.push(me, message),
+            };
+            match pushed {
                 Ok(()) => Some(Ok(())),
                 Err(Stuck::NotNow) => None,
                 Err(Stuck::Corrupt) => Some(Err(SendError::Poisoned)),
             }
         });
-        sent.unwrap_or(Err(SendError::Full))
+        match sent {
+            Some(sent) => sent,
+            None if overflow == Overflow::DropNewest => {
+                self.member.segment().header().producer.give_up(1);
+                Ok(())
+            }
+            None => Err(SendError::Full),
+        }
     }
 
     /// Wakes receivers.
@@ -65,6 +83,7 @@ impl MpmcSender {
         Ok(Self {
             me: take_number(channel, &segment)?,
             max_message: segment.max_message(),
+            overflow: channel.options.overflow,
             member: Member::new(
                 segment,
                 End::Sender,
@@ -74,6 +93,22 @@ impl MpmcSender {
             scratch: Scratch::new(),
         })
     }
+}
+
+/// Sends a message and gives up the oldest for it, as long as these are nobody's. Counts them in `gone`.
+fn push_over(ring: Ring<'_>, me: u16, message: &[u8], gone: &mut u64) -> Result<(), Stuck> {
+    // Others may send and take the room each time; as many turns as there are messages, then somebody had a chance.
+    for _ in 0..=ring.states.len() {
+        match ring.push(me, message) {
+            Err(Stuck::NotNow) => {}
+            sent => return sent,
+        }
+        match ring.discard()? {
+            true => *gone += 1,
+            false => break,
+        }
+    }
+    Err(Stuck::NotNow)
 }
 
 impl Endpoint for MpmcSender {

@@ -3,7 +3,8 @@
 use std::io;
 
 use crate::{
-    Channel, Deadline, Depth, End, Endpoint, Limits, OpenError, OpenErrorKind, SendError, Sender,
+    Channel, Deadline, Depth, End, Endpoint, Limits, OpenError, OpenErrorKind, Overflow, SendError,
+    Sender,
     ring::spsc::{Producer, Ring, Stuck},
     shm::segment::Segment,
     transport::family::{
@@ -20,7 +21,8 @@ pub struct SpscSender {
     member: Member,
     max_message: usize,
     producer: Producer,
-    /// For what is reserved, if the peer is not trusted.
+    overflow: Overflow,
+    /// For what is reserved, if the peer is not trusted, or there may be no room for it.
     scratch: Option<Scratch>,
 }
 
@@ -37,11 +39,12 @@ impl SpscSender {
                 channel.options.wait,
             ),
             producer,
-            scratch: (!channel.options.peer.is_trusted()).then(Scratch::new),
+            overflow: channel.options.overflow,
+            scratch: (!channel.capabilities().zero_copy_send).then(Scratch::new),
         })
     }
 
-    /// Does what needs room for a message of `len` bytes, as soon as there is room.
+    /// Does what needs room for a message of `len` bytes, as soon as there is room, or counts the message as given up.
     #[cold]
     fn wait_for_room(
         &mut self,
@@ -54,7 +57,7 @@ impl SpscSender {
             return Err(SendError::TooLarge { max });
         }
         let producer = &mut self.producer;
-        let found = self.member.wait(deadline, |seat, look| {
+        let found = self.member.wait(self.overflow.patience(deadline), |seat, look| {
             if seat.is_alone(look) {
                 return Some(Err(SendError::Disconnected));
             }
@@ -64,7 +67,14 @@ impl SpscSender {
                 Err(Stuck::Corrupt) => Some(Err(SendError::Poisoned)),
             }
         });
-        found.unwrap_or(Err(SendError::Full))
+        match found {
+            Some(found) => found,
+            None if self.overflow == Overflow::DropNewest => {
+                self.member.segment().header().producer.give_up(1);
+                Ok(())
+            }
+            None => Err(SendError::Full),
+        }
     }
 
     /// Whether there can be nothing in the way of a message of `len` bytes but room.
@@ -73,7 +83,7 @@ impl SpscSender {
         len <= self.max_message && self.member.seat().is_quiet()
     }
 
-    /// Adds a message to the batch, as soon as there is room.
+    /// Adds a message to the batch, as soon as there is room, or gives it up.
     #[inline]
     fn append(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
         self.producer.abort();
