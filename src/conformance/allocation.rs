@@ -76,6 +76,8 @@ struct Warm<C: Channel> {
     rx: C::Receiver,
     messages: Messages,
     buf: Vec<u8>,
+    /// Whether it can be full.
+    fills: bool,
 }
 
 impl<C: Channel> Warm<C> {
@@ -109,11 +111,16 @@ impl<C: Channel> Warm<C> {
             rx,
             messages,
             buf,
+            fills: subject.gives_each_once(),
         };
-        warm.fill();
-        let full = warm.tx.send_timeout(warm.messages.longest(), SHORT);
-        assert!(matches!(full, Err(SendError::Full)));
-        warm.empty();
+        if warm.fills {
+            warm.fill();
+            let full = warm.tx.send_timeout(warm.messages.longest(), SHORT);
+            assert!(matches!(full, Err(SendError::Full)));
+            warm.empty();
+        } else {
+            warm.overtake();
+        }
         warm
     }
 
@@ -123,6 +130,21 @@ impl<C: Channel> Warm<C> {
 
     fn empty(&mut self) {
         while self.rx.try_recv(&mut self.buf).is_ok() {}
+    }
+
+    /// Sends until the receiver has missed something, of which it is told, and what is kept it gets.
+    fn overtake(&mut self) {
+        let longest = self.messages.longest();
+        let many = self.tx.limits().capacity / longest.len().max(1) + 2;
+        for _ in 0..many {
+            self.tx.try_send(longest).expect("never full");
+        }
+        let lagged = self.rx.try_recv(&mut self.buf);
+        assert!(
+            matches!(lagged, Err(RecvError::Lagged { .. })),
+            "{lagged:?}"
+        );
+        self.empty();
     }
 
     /// Moves messages of several lengths by `send` and by `recv`, which tells the length, and looks what each allocates.
@@ -251,6 +273,14 @@ fn refused<C: Channel>(subject: &Subject<C>, count: Count) {
         assert!(matches!(least, Err(RecvError::TooSmall { needed: 8 })));
     }
     assert_eq!(count(), before, "a buffer too small");
+    if !warm.fills {
+        for _ in 0..3 {
+            warm.empty();
+            warm.overtake();
+        }
+        assert_eq!(count(), before, "a receiver that was overtaken");
+        return;
+    }
     warm.fill();
     let longest = warm.messages.longest();
     for _ in 0..REFUSALS {

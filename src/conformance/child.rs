@@ -113,6 +113,12 @@ pub(super) fn play<C: Channel>(role: &str, open: impl Fn(&Address) -> C) {
             let expected = number(words.next());
             assert_eq!(receive_in_order(&mut receiver("rx")), expected);
         }
+        // Receives what it is fast enough for, until disconnected: everything was seen or missed.
+        Some("follow") => {
+            let expected = number(words.next());
+            let seen = follow(&mut receiver("rx"), 0);
+            assert_eq!(seen, expected);
+        }
         // Passes what it receives on, until disconnected.
         Some("relay") => {
             let (mut rx, mut tx) = (receiver("rx"), sender("tx"));
@@ -191,6 +197,38 @@ pub(super) fn receive_in_order(rx: &mut impl Receiver) -> u64 {
         };
         match result {
             Ok(()) => rx.consume(),
+            Err(RecvError::Disconnected) => return next,
+            Err(error) => panic!("message {next}: {error}"),
+        }
+    }
+}
+
+/// Receives numbered messages from `next` until disconnected, each in order or told as missed, and tells which would come next.
+pub(super) fn follow(rx: &mut impl Receiver, mut next: u64) -> u64 {
+    let numbered = Numbered::within(rx.limits());
+    let mut buf = vec![0; 60 << 10];
+    loop {
+        let result = match next % 3 {
+            0 => rx.recv(&mut buf).map(|len| {
+                let number = numbered.check(buf.get(..len).expect("within"));
+                assert_eq!(number, Some(next));
+                next += 1;
+            }),
+            1 => rx.peek(Deadline::NEVER).map(|message| {
+                assert_eq!(numbered.check(message), Some(next));
+                next += 1;
+            }),
+            _ => {
+                let drained = rx.drain_by(7, Deadline::NEVER, &mut |message| {
+                    assert_eq!(numbered.check(message), Some(next));
+                    next += 1;
+                });
+                drained.map(drop)
+            }
+        };
+        match result {
+            Ok(()) => rx.consume(),
+            Err(RecvError::Lagged { missed }) => next += missed,
             Err(RecvError::Disconnected) => return next,
             Err(error) => panic!("message {next}: {error}"),
         }

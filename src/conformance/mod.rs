@@ -6,6 +6,7 @@
 
 mod allocation;
 mod child;
+mod each;
 mod message;
 mod processes;
 mod subject;
@@ -107,7 +108,8 @@ fn trials_of<C: Channel + 'static>(
     for (prefix, subject) in subjects(driver, how, &open) {
         let cases = threads::cases::<C>()
             .into_iter()
-            .chain(processes::cases::<C>());
+            .chain(processes::cases::<C>())
+            .chain(each::cases::<C>());
         for (case, run) in cases {
             let subject = subject.clone();
             trials.push(Trial {

@@ -3,7 +3,7 @@
 use std::{process, sync::Arc};
 
 use crate::{
-    Address, Capabilities, Channel, Driver, Fan,
+    Address, Capabilities, Channel, Delivery, Driver, Fan,
     sync::{AtomicU64, Ordering},
 };
 
@@ -75,6 +75,16 @@ impl<C: Channel> Subject<C> {
     /// What it can do.
     pub(super) fn capabilities(&self) -> Capabilities {
         self.channel().capabilities()
+    }
+
+    /// Whether what was sent stays until one receiver has it, and a full channel holds its senders up.
+    pub(super) fn gives_each_once(&self) -> bool {
+        self.capabilities().gives_each_once()
+    }
+
+    /// Whether each receiver gets every message.
+    pub(super) fn gives_to_each(&self) -> bool {
+        self.capabilities().delivery == Delivery::Each
     }
 
     /// Whether many can use both ends.

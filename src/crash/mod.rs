@@ -88,6 +88,18 @@ named! {
         MpmcDisowned = "mpmc.disowned",
         /// The oldest message was discarded, the head was not moved.
         MpmcDiscarded = "mpmc.discarded",
+        /// Old records are given up, nothing was written over them.
+        BroadcastDiscarded = "broadcast.discarded",
+        /// The record is written, the tail was not moved.
+        BroadcastWritten = "broadcast.written",
+        /// The tail was moved, where the last record starts is not told.
+        BroadcastPublished = "broadcast.published",
+        /// That is told.
+        BroadcastSettled = "broadcast.settled",
+        /// A message was copied and found whole.
+        BroadcastCopied = "broadcast.copied",
+        /// A receiver that was overtaken has found the oldest record.
+        BroadcastCaughtUp = "broadcast.caught-up",
         /// A number was taken.
         NumberTaken = "number.taken",
         /// The flag of a sleeper is up.

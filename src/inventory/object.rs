@@ -14,7 +14,7 @@ use crate::{Address, inventory::Users, shm::name};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
-    /// A ring in shared memory, of `shm+lock:`, `shm+spsc:` or `shm+mpmc:`.
+    /// A ring in shared memory, of `shm+lock:`, `shm+spsc:`, `shm+mpmc:` or `shm+broadcast:`.
     Ring,
     /// A System V message queue, with the segment beside it and the path that it has its key from.
     Queue,

@@ -19,7 +19,12 @@ use crate::{
 };
 
 /// The kinds of segments with a name, as docs/layout.md numbers them, and their schemes.
-const RINGS: [(u32, &str); 3] = [(1, "shm+lock"), (3, "shm+spsc"), (4, "shm+mpmc")];
+const RINGS: [(u32, &str); 4] = [
+    (1, "shm+lock"),
+    (3, "shm+spsc"),
+    (4, "shm+mpmc"),
+    (9, "shm+broadcast"),
+];
 /// That of a queue.
 const QUEUE: u32 = 2;
 /// That of a ledger.

@@ -254,6 +254,23 @@ impl<'a, L: Lock> Locked<'a, L> {
         }
     }
 
+    /// What a record for `len` bytes takes behind `tail`, with the filler before it.
+    fn wanted(&self, tail: u64, len: usize) -> u64 {
+        let size = record::size(len);
+        let (_, left) = self.data.place(tail);
+        (size + if size > left { left } else { 0 }) as u64
+    }
+
+    /// Whether there was no room for `len` bytes a moment ago.
+    #[cold]
+    pub(crate) fn lacks_room(&self, len: usize) -> bool {
+        // ORDERING: Relaxed, twice; a moment ago is all that is asked.
+        let head = self.cursors.head.load(Ordering::Relaxed);
+        let tail = self.cursors.tail.load(Ordering::Relaxed);
+        let used = tail.wrapping_sub(head);
+        used.saturating_add(self.wanted(tail, len)) > self.data.capacity() as u64
+    }
+
     /// Discards the oldest messages, as many as it takes for one of `len` bytes, and tells how many those were. A producer does this as a
     /// consumer: `lock` and `cursors.seen` are theirs.
     #[cold]
@@ -267,10 +284,7 @@ impl<'a, L: Lock> Locked<'a, L> {
         if tail.wrapping_sub(start) > capacity {
             return Err(Stuck::Corrupt);
         }
-        let size = record::size(len);
-        let (_, left) = self.data.place(tail);
-        let pad = if size > left { left } else { 0 };
-        let end = tail.wrapping_add((pad + size) as u64);
+        let end = tail.wrapping_add(self.wanted(tail, len));
         let (mut head, mut gone) = (start, 0);
         while head != tail && end.wrapping_sub(head) > capacity {
             let (kind, len) = record::read_header(self.data, head).map_err(|_| Stuck::Corrupt)?;

@@ -12,6 +12,7 @@
 //! * R4. In the ring for one producer and one consumer, a reservation belongs to the only producer until
 //!   its header is stored, and a published record to the only consumer until the head is moved. The borrow of the
 //!   endpoint keeps it from doing either while a slice is lent.
+//! * R5. In the broadcast ring all bytes are reached as atomic words, by its producer too: there any byte may be written while others read it.
 //!
 //! ```text
 //!            head                         tail
@@ -19,6 +20,7 @@
 //!             consumers move it            producers move it, after the bytes before it are written
 //! ```
 
+pub(crate) mod broadcast;
 pub(crate) mod locked;
 pub(crate) mod mpmc;
 pub(crate) mod record;
@@ -27,7 +29,7 @@ pub(crate) mod state;
 
 use std::{marker::PhantomData, ptr::NonNull};
 
-use crate::sync::AtomicU64;
+use crate::sync::{AtomicU64, Ordering};
 
 /// The bytes of a ring. Offsets count from the ring's birth and are masked here.
 #[derive(Clone, Copy, Debug)]
@@ -112,6 +114,48 @@ impl Data<'_> {
         let place = unsafe { self.start.add(at) };
         // SAFETY: by R1 and R2; headers are only ever reached as atomics.
         unsafe { place.cast().as_ref() }
+    }
+
+    /// Copies `bytes` to `offset`, a multiple of eight, round the end if need be, and fills up the last word: for readers that may look meanwhile.
+    #[inline]
+    pub(crate) fn store(&self, offset: u64, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks();
+        let mut at = offset;
+        for word in words {
+            // ORDERING: Relaxed; readers find out afterwards whether it was what they wanted.
+            self.word(at)
+                .store(u64::from_ne_bytes(*word), Ordering::Relaxed);
+            at = at.wrapping_add(8);
+        }
+        if !rest.is_empty() {
+            let mut last = [0; 8];
+            for (to, from) in last.iter_mut().zip(rest) {
+                *to = *from;
+            }
+            // ORDERING: Relaxed; as above.
+            self.word(at)
+                .store(u64::from_ne_bytes(last), Ordering::Relaxed);
+        }
+    }
+
+    /// Copies from `offset`, a multiple of eight, round the end if need be, until `buf` is full. Whether anybody wrote there meanwhile is for
+    /// the caller to find out.
+    #[inline]
+    pub(crate) fn load(&self, offset: u64, buf: &mut [u8]) {
+        let (words, rest) = buf.as_chunks_mut();
+        let mut at = offset;
+        for word in words {
+            // ORDERING: Relaxed; the caller fences, and looks whether it still is what it wanted.
+            *word = self.word(at).load(Ordering::Relaxed).to_ne_bytes();
+            at = at.wrapping_add(8);
+        }
+        if !rest.is_empty() {
+            // ORDERING: Relaxed; as above.
+            let last = self.word(at).load(Ordering::Relaxed).to_ne_bytes();
+            for (to, from) in rest.iter_mut().zip(last) {
+                *to = from;
+            }
+        }
     }
 
     /// Where `len` bytes from `offset` start.

@@ -11,6 +11,7 @@
 pub(crate) mod family;
 mod fifo;
 mod pipe;
+mod shm_broadcast;
 mod shm_locked;
 mod shm_mpmc;
 mod shm_spsc;
@@ -21,6 +22,7 @@ pub use family::{
 };
 pub use fifo::Fifo;
 pub use pipe::Pipe;
+pub use shm_broadcast::{BroadcastReceiver, BroadcastSender, ShmBroadcast, Start};
 pub use shm_locked::{LockChoice, LockedReceiver, LockedSender, ShmLocked};
 pub use shm_mpmc::{MpmcReceiver, MpmcSender, ShmMpmc};
 pub use shm_spsc::{ShmSpsc, SpscReceiver, SpscSender};
@@ -36,4 +38,5 @@ pub(crate) const BUILTIN: &[Driver] = &[
     Driver::of::<ShmLocked>(),
     Driver::of::<ShmSpsc>(),
     Driver::of::<ShmMpmc>(),
+    Driver::of::<ShmBroadcast>(),
 ];

@@ -242,12 +242,17 @@ impl LockedSender {
                 return Some(Err(SendError::Disconnected));
             }
             let ring = ring(seat, End::Sender, holder);
-            if !ring.may_have_room(need)
-                && (overflow != Overflow::DropOldest || !make_room(seat, holder, need))
-            {
+            let makes_room = overflow == Overflow::DropOldest;
+            if !makes_room && !ring.may_have_room(need) {
                 return None;
             }
-            match ring.push(messages, deadline) {
+            let pushed = match ring.push(messages, deadline) {
+                Err(Stuck::NotNow) if makes_room && make_room(seat, holder, need) => {
+                    ring.push(messages, deadline)
+                }
+                pushed => pushed,
+            };
+            match pushed {
                 Ok(count) => Some(Ok(count)),
                 Err(Stuck::NotNow | Stuck::TooSmall(_)) => None,
                 Err(Stuck::Poisoned | Stuck::Corrupt) => Some(Err(SendError::Poisoned)),
@@ -256,7 +261,7 @@ impl LockedSender {
         let header = self.member.segment().header();
         let Some(pushed) = pushed else {
             let ring = ring(self.member.seat(), End::Sender, &self.holder);
-            if overflow != Overflow::DropNewest || ring.may_have_room(need) {
+            if overflow != Overflow::DropNewest || !ring.lacks_room(need) {
                 // If there is room, it was the lock that was not to be had.
                 return Err(SendError::Full);
             }
