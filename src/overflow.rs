@@ -10,7 +10,7 @@ const BRIEFLY: Duration = Duration::from_micros(200);
 /// What this sender does with a message for which the ring has no room.
 ///
 /// It is the sender's own: nothing of it stands in the ring, receivers need not name it, and senders of one channel may differ. What was given up
-/// is counted in the ring, where [`drops`](crate::Endpoint::drops) of every end reads it. Whatever the policy, a message that is too long and a
+/// is counted in the ring, where [`counters`](crate::Endpoint::counters) of every end reads it, and not as sent. Whatever the policy, a message that is too long and a
 /// receiver that is gone are told as ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -9,7 +9,7 @@ mod meaning;
 
 use std::env;
 
-use laneway::{BoxChannel, BoxReceiver, Deadline, Receiver, RecvError};
+use laneway::{BoxChannel, BoxReceiver, Deadline, Endpoint, Receiver, RecvError};
 use libtest_mimic::{Arguments, Trial};
 
 /// The rings, in small.
@@ -77,4 +77,9 @@ fn rest(rx: &mut BoxReceiver) -> Vec<u64> {
             Err(error) => panic!("{error}"),
         }
     }
+}
+
+/// How many messages were given up, as this end sees it.
+fn drops(end: &dyn Endpoint) -> u64 {
+    end.counters().expect("counts").drops
 }

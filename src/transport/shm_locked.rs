@@ -188,6 +188,7 @@ fn ring<'a>(seat: &'a Seat, end: End, holder: &'a Holder) -> Locked<'a, Held<'a>
         tail: &header.producer.cursor,
         head: &header.consumer.cursor,
         seen: &line(seat.segment(), end).seen,
+        tally: header.tally(end),
     };
     Locked::new(cursors, seat.segment().data(), holder.hold(seat, end))
 }
@@ -265,7 +266,7 @@ impl LockedSender {
                 // If there is room, it was the lock that was not to be had.
                 return Err(SendError::Full);
             }
-            header.producer.give_up(1);
+            header.producer.tally.dropped(1);
             return Ok(1);
         };
         let pushed = pushed?;
@@ -279,7 +280,7 @@ impl LockedSender {
 fn make_room(seat: &Seat, holder: &Holder, len: usize) -> bool {
     match ring(seat, End::Receiver, holder).discard(len, Deadline::NOW) {
         Ok(gone) => {
-            seat.segment().header().producer.give_up(gone);
+            seat.tally().dropped(gone);
             true
         }
         Err(stuck) => stuck != Stuck::NotNow,

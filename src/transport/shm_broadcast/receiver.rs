@@ -1,9 +1,9 @@
 //! A receiving end of `shm+broadcast:`.
 
-use std::io;
+use std::{cell::Cell, io};
 
 use crate::{
-    Channel, Deadline, Depth, End, Endpoint, Fingerprint, Handoff, Limits, OpenError, Receiver,
+    Channel, Counters, Deadline, Depth, End, Endpoint, Fingerprint, Handoff, Limits, OpenError, Receiver,
     RecvError,
     ring::broadcast::{Consumer, Stuck},
     shm::segment::Segment,
@@ -21,7 +21,12 @@ pub struct BroadcastReceiver {
     bytes: Vec<u8>,
     /// The length of the message that is peeked, which is in `bytes`.
     peeked: Option<usize>,
+    /// Messages and bytes that were received and not counted yet: receivers share one line for that, and would pass it around.
+    uncounted: Cell<(usize, usize)>,
 }
+
+/// How many messages a receiver counts at a time, unless it waits before.
+const COUNTED: usize = 1024;
 
 impl BroadcastReceiver {
     pub(super) fn new(channel: &ShmBroadcast, segment: Segment) -> Result<Self, OpenError> {
@@ -33,18 +38,39 @@ impl BroadcastReceiver {
             consumer,
             bytes: Vec::new(),
             peeked: None,
+            uncounted: Cell::default(),
         })
+    }
+
+    /// Steps behind the next message, which has `len` bytes.
+    #[inline]
+    fn advance(&mut self, len: usize) {
+        self.consumer.advance(len);
+        let (messages, bytes) = self.uncounted.get();
+        self.uncounted.set((messages + 1, bytes.wrapping_add(len)));
+        if messages + 1 == COUNTED {
+            self.count();
+        }
+    }
+
+    /// Counts what was received.
+    #[cold]
+    fn count(&self) {
+        let (messages, bytes) = self.uncounted.take();
+        if messages > 0 {
+            self.member
+                .seat()
+                .tally()
+                .add_among_others(messages, bytes);
+        }
     }
 
     /// Copies the next message into `buf`, waiting for it.
     #[cold]
-    fn fetch_slowly(
-        member: &mut Member,
-        consumer: &mut Consumer,
-        buf: &mut [u8],
-        deadline: Deadline,
-    ) -> Result<usize, RecvError> {
-        let found = member.wait(deadline, |seat, look| {
+    fn fetch_slowly(&mut self, buf: &mut [u8], deadline: Deadline) -> Result<usize, RecvError> {
+        self.count();
+        let consumer = &mut self.consumer;
+        let found = self.member.wait(deadline, |seat, look| {
             match consumer.fetch(ring(seat.segment()), buf) {
                 Err(Stuck::NotNow) if seat.is_alone(look) => {
                     // A sender that is gone has sent all that it will: so whether there is a message is asked once more.
@@ -86,14 +112,17 @@ impl BroadcastReceiver {
 
     #[cold]
     fn find_slowly(&mut self, deadline: Deadline) -> Result<usize, RecvError> {
-        loop {
-            let (member, consumer) = (&mut self.member, &mut self.consumer);
-            match Self::fetch_slowly(member, consumer, &mut self.bytes, deadline) {
+        // Out of the way, so that `self` can wait.
+        let mut bytes = std::mem::take(&mut self.bytes);
+        let found = loop {
+            match self.fetch_slowly(&mut bytes, deadline) {
                 // No longer than the ring, or the header would not be sound.
-                Err(RecvError::TooSmall { needed }) => self.bytes.resize(needed, 0),
-                found => return found,
+                Err(RecvError::TooSmall { needed }) => bytes.resize(needed, 0),
+                found => break found,
             }
-        }
+        };
+        self.bytes = bytes;
+        found
     }
 }
 
@@ -110,7 +139,7 @@ fn told(
         Err(Stuck::Corrupt) => Err(RecvError::Corrupt),
         Err(Stuck::Lagged) => match consumer.catch_up(ring(seat.segment())) {
             Ok(missed) => {
-                seat.segment().header().consumer.give_up(missed);
+                seat.tally().dropped(missed);
                 Err(RecvError::Lagged { missed })
             }
             // Overtaken again while it looked: it looks again.
@@ -118,6 +147,12 @@ fn told(
             Err(_) => Err(RecvError::Corrupt),
         },
     })
+}
+
+impl Drop for BroadcastReceiver {
+    fn drop(&mut self) {
+        self.count();
+    }
 }
 
 impl Endpoint for BroadcastReceiver {
@@ -143,8 +178,9 @@ impl Endpoint for BroadcastReceiver {
         self.member.agree(fingerprint)
     }
 
-    fn drops(&self) -> Option<u64> {
-        Some(self.member.segment().header().drops())
+    fn counters(&self) -> Option<Counters> {
+        self.count();
+        self.member.seat().counters()
     }
 
     /// Whoever takes it over goes on at the message that is peeked or comes next.
@@ -172,7 +208,7 @@ impl Receiver for BroadcastReceiver {
     #[inline]
     fn consume(&mut self) {
         if let Some(len) = self.peeked.take() {
-            self.consumer.advance(len);
+            self.advance(len);
         }
     }
 
@@ -184,11 +220,9 @@ impl Receiver for BroadcastReceiver {
             let ring = ring(self.member.segment());
             let len = match self.consumer.fetch(ring, buf) {
                 Ok(len) => len,
-                Err(_) => {
-                    Self::fetch_slowly(&mut self.member, &mut self.consumer, buf, deadline)?
-                }
+                Err(_) => self.fetch_slowly(buf, deadline)?,
             };
-            self.consumer.advance(len);
+            self.advance(len);
             return Ok(len);
         }
         let message = (*self).peeked();

@@ -32,7 +32,7 @@ impl BroadcastSender {
         Ok(Self {
             max_message: segment.max_message(),
             guarded: segment.is_guarded(),
-            member: Member::new(segment, End::Sender, address, wait),
+            member: Member::new(segment, End::Sender, address, wait).alone(),
             producer,
             scratch: Scratch::new(),
         })
@@ -53,11 +53,12 @@ impl BroadcastSender {
         Ok(())
     }
 
-    /// Publishes what was written, and wakes receivers.
+    /// Publishes what was written, so many messages with so many bytes, and wakes receivers.
     #[inline]
-    fn publish(&mut self) {
+    fn publish(&mut self, messages: usize, bytes: usize) {
         let segment = self.member.segment();
         self.producer.publish(ring(segment));
+        segment.header().producer.tally.add(messages, bytes);
         segment.header().items().notify();
     }
 }
@@ -83,24 +84,25 @@ impl Sender for BroadcastSender {
     #[inline]
     fn send_by(&mut self, message: &[u8], _: Deadline) -> Result<(), SendError> {
         self.append(message)?;
-        self.publish();
+        self.publish(1, message.len());
         Ok(())
     }
 
     /// Publishes all of them at once, or the ring's fill at a time.
     fn send_batch_by(&mut self, messages: &[&[u8]], _: Deadline) -> Result<usize, SendError> {
-        for (sent, message) in messages.iter().enumerate() {
-            if let Err(error) = self.append(message) {
-                if sent == 0 {
-                    return Err(error);
-                }
-                self.publish();
-                return Ok(sent);
+        let (mut sent, mut bytes) = (0, 0);
+        for message in messages {
+            match self.append(message) {
+                Ok(()) => {}
+                Err(error) if sent == 0 => return Err(error),
+                Err(_) => break,
             }
+            sent += 1;
+            bytes += message.len();
         }
-        if !messages.is_empty() {
-            self.publish();
+        if sent > 0 {
+            self.publish(sent, bytes);
         }
-        Ok(messages.len())
+        Ok(sent)
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-use super::{ShmMpmc, depth, limits, ring, take_number};
+use super::{ShmMpmc, depth, limits, line, ring, take_number};
 
 /// The sending end of a [`ShmMpmc`].
 #[derive(Debug)]
@@ -25,19 +25,19 @@ pub struct MpmcSender {
 }
 
 impl MpmcSender {
-    /// Sends a message, without waking anybody.
+    /// Sends a message, without waking anybody; `false` if it was given up and counted instead.
     #[inline]
-    fn push(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
+    fn push(&mut self, message: &[u8], deadline: Deadline) -> Result<bool, SendError> {
         let seat = self.member.seat();
         let may_send = message.len() <= self.max_message && seat.is_quiet();
         if may_send && ring(seat.segment()).push(self.me, message).is_ok() {
-            return Ok(());
+            return Ok(true);
         }
         self.push_slowly(message, deadline)
     }
 
     #[cold]
-    fn push_slowly(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
+    fn push_slowly(&mut self, message: &[u8], deadline: Deadline) -> Result<bool, SendError> {
         let max = self.max_message;
         if message.len() > max {
             return Err(SendError::TooLarge { max });
@@ -52,13 +52,13 @@ impl MpmcSender {
                 Overflow::DropOldest => {
                     let mut gone = 0;
                     let pushed = push_over(ring, me, message, &mut gone);
-                    seat.segment().header().producer.give_up(gone);
+                    seat.tally().dropped(gone);
                     pushed
                 }
                 _ => ring.push(me, message),
             };
             match pushed {
-                Ok(()) => Some(Ok(())),
+                Ok(()) => Some(Ok(true)),
                 Err(Stuck::NotNow) => None,
                 Err(Stuck::Corrupt) => Some(Err(SendError::Poisoned)),
             }
@@ -66,8 +66,8 @@ impl MpmcSender {
         match sent {
             Some(sent) => sent,
             None if overflow == Overflow::DropNewest => {
-                self.member.segment().header().producer.give_up(1);
-                Ok(())
+                self.member.seat().tally().dropped(1);
+                Ok(false)
             }
             None => Err(SendError::Full),
         }
@@ -80,8 +80,10 @@ impl MpmcSender {
     }
 
     pub(super) fn new(channel: &ShmMpmc, segment: Segment) -> Result<Self, OpenError> {
+        let me = take_number(channel, &segment)?;
+        let meter = line(channel, &segment, me, End::Sender)?;
         Ok(Self {
-            me: take_number(channel, &segment)?,
+            me,
             max_message: segment.max_message(),
             overflow: channel.options.overflow,
             member: Member::new(
@@ -89,7 +91,8 @@ impl MpmcSender {
                 End::Sender,
                 channel.address(),
                 channel.options.wait,
-            ),
+            )
+            .counting_at(meter),
             scratch: Scratch::new(),
         })
     }
@@ -129,8 +132,10 @@ impl Sender for MpmcSender {
 
     #[inline]
     fn send_by(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
-        self.push(message, deadline)?;
-        self.notify();
+        if self.push(message, deadline)? {
+            self.member.seat().tally().add(1, message.len());
+            self.notify();
+        }
         Ok(())
     }
 
@@ -143,18 +148,26 @@ impl Sender for MpmcSender {
         let mut sent = 0;
         while let Some(first) = messages.get(sent) {
             match self.push(first, deadline) {
-                Ok(()) => sent += 1,
+                Ok(true) => {}
+                Ok(false) => {
+                    sent += 1;
+                    continue;
+                }
                 Err(error) if sent == 0 => return Err(error),
                 Err(_) => break,
             }
+            let (mut added, mut bytes) = (1, first.len());
             let ring = ring(self.member.segment());
-            for message in messages.iter().skip(sent) {
+            for message in messages.iter().skip(sent + 1) {
                 let fits = message.len() <= self.max_message;
                 if !fits || ring.push(self.me, message).is_err() {
                     break;
                 }
-                sent += 1;
+                added += 1;
+                bytes += message.len();
             }
+            sent += added;
+            self.member.seat().tally().add(added, bytes);
             self.notify();
         }
         Ok(sent)

@@ -37,21 +37,23 @@ impl SpscSender {
                 End::Sender,
                 channel.address(),
                 channel.options.wait,
-            ),
+            )
+            .alone(),
             producer,
             overflow: channel.options.overflow,
             scratch: (!channel.capabilities().zero_copy_send).then(Scratch::new),
         })
     }
 
-    /// Does what needs room for a message of `len` bytes, as soon as there is room, or counts the message as given up.
+    /// Does what needs room for a message of `len` bytes, as soon as there is room; `false` if the message was given up and
+    /// counted instead.
     #[cold]
     fn wait_for_room(
         &mut self,
         len: usize,
         deadline: Deadline,
         act: &mut dyn FnMut(&mut Producer, Ring<'_>) -> Result<(), Stuck>,
-    ) -> Result<(), SendError> {
+    ) -> Result<bool, SendError> {
         let max = self.max_message;
         if len > max {
             return Err(SendError::TooLarge { max });
@@ -62,7 +64,7 @@ impl SpscSender {
                 return Some(Err(SendError::Disconnected));
             }
             match act(producer, ring(seat.segment())) {
-                Ok(()) => Some(Ok(())),
+                Ok(()) => Some(Ok(true)),
                 Err(Stuck::NotNow) => None,
                 Err(Stuck::Corrupt) => Some(Err(SendError::Poisoned)),
             }
@@ -70,8 +72,8 @@ impl SpscSender {
         match found {
             Some(found) => found,
             None if self.overflow == Overflow::DropNewest => {
-                self.member.segment().header().producer.give_up(1);
-                Ok(())
+                self.member.seat().tally().dropped(1);
+                Ok(false)
             }
             None => Err(SendError::Full),
         }
@@ -83,13 +85,13 @@ impl SpscSender {
         len <= self.max_message && self.member.seat().is_quiet()
     }
 
-    /// Adds a message to the batch, as soon as there is room, or gives it up.
+    /// Adds a message to the batch, as soon as there is room; `false` if it was given up instead.
     #[inline]
-    fn append(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
+    fn append(&mut self, message: &[u8], deadline: Deadline) -> Result<bool, SendError> {
         self.producer.abort();
         let ring = ring(self.member.segment());
         if self.may_send(message.len()) && self.producer.append(ring, message).is_ok() {
-            return Ok(());
+            return Ok(true);
         }
         self.wait_for_room(message.len(), deadline, &mut |producer, ring| {
             producer.append(ring, message)
@@ -98,16 +100,26 @@ impl SpscSender {
 
     #[cold]
     fn send_slowly(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
-        self.append(message, deadline)?;
-        self.publish();
+        if self.append(message, deadline)? {
+            self.publish(1, message.len());
+        }
         Ok(())
     }
 
-    /// Publishes the batch.
+    /// Publishes the batch of so many messages with so many bytes.
     #[inline]
-    fn publish(&mut self) {
+    fn publish(&mut self, messages: usize, bytes: usize) {
         self.producer.publish(ring(self.member.segment()));
+        self.count(messages, bytes);
         self.notify();
+    }
+
+    /// Counts what was sent.
+    #[inline(always)]
+    fn count(&self, messages: usize, bytes: usize) {
+        // Not by way of the meter: the header is at hand.
+        let header = self.member.segment().header();
+        header.producer.tally.add(messages, bytes);
     }
 
     #[inline]
@@ -183,6 +195,7 @@ impl Sender for SpscSender {
             }
         }
         self.producer.commit(ring(self.member.segment()), len);
+        self.count(1, len);
         self.notify();
         Ok(())
     }
@@ -200,6 +213,7 @@ impl Sender for SpscSender {
         let ring = ring(self.member.segment());
         if self.may_send(message.len()) && self.producer.send(ring, message) {
             self.producer.abort();
+            self.count(1, message.len());
             self.notify();
             return Ok(());
         }
@@ -215,20 +229,26 @@ impl Sender for SpscSender {
         let mut sent = 0;
         while let Some(first) = messages.get(sent) {
             match self.append(first, deadline) {
-                Ok(()) => {}
+                Ok(true) => {}
+                Ok(false) => {
+                    sent += 1;
+                    continue;
+                }
                 Err(error) if sent == 0 => return Err(error),
                 Err(_) => return Ok(sent),
             }
             let ring = ring(self.member.segment());
             let mut added = 1;
+            let mut bytes = first.len();
             for message in messages.iter().skip(sent + 1) {
                 let fits = message.len() <= self.max_message;
                 if !fits || self.producer.append(ring, message).is_err() {
                     break;
                 }
                 added += 1;
+                bytes += message.len();
             }
-            self.publish();
+            self.publish(added, bytes);
             sent += added;
         }
         Ok(sent)
