@@ -94,6 +94,8 @@ named! {
         WakeSeen = "wake.seen",
         /// It has changed the word that sleepers sleep on.
         WakeChanged = "wake.changed",
+        /// It has had the object reported on, for those who await that.
+        WakeReported = "wake.reported",
         /// It has woken them.
         WakeDone = "wake.done",
         /// The bytes of a segment are reserved.
@@ -164,6 +166,8 @@ named! {
         FollowHead = "follow-head",
         /// Whoever sleeps is woken by a death.
         WatchDeaths = "watch-deaths",
+        /// Whoever awaits a report gets it.
+        ReportNews = "report-news",
         /// The kernel is asked whether the other side lives.
         AskKernel = "ask-kernel",
         /// A name that no living end holds is made anew.

@@ -6,13 +6,13 @@ use crate::{
     robust::RobustLock,
     sync::{AtomicU32, AtomicU64},
     sys::raw_sync::MutexPlace,
-    wait::{Bell, Event},
+    wait::Event,
 };
 
 /// The first eight bytes; the last is not text, so that a text file is never taken for a segment.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"LANEWAY\x1a");
 /// Changes whenever a field does.
-pub(crate) const LAYOUT: u32 = 3;
+pub(crate) const LAYOUT: u32 = 4;
 /// Where the data start, from the start of the segment.
 pub(crate) const DATA: usize = 1024;
 
@@ -91,26 +91,6 @@ pub(crate) struct Header {
     pub(crate) producer_lock: LockLine,
     /// The consumers' lock.
     pub(crate) consumer_lock: LockLine,
-}
-
-impl Header {
-    /// What consumers sleep for.
-    #[inline]
-    pub(crate) fn items(&self) -> Bell<'_> {
-        Bell {
-            event: &self.producer.moved,
-            fences: &self.identity.fences,
-        }
-    }
-
-    /// What producers sleep for.
-    #[inline]
-    pub(crate) fn room(&self) -> Bell<'_> {
-        Bell {
-            event: &self.consumer.moved,
-            fences: &self.identity.fences,
-        }
-    }
 }
 
 /// Every field with its place, for docs and tests.

@@ -24,6 +24,7 @@ pub(crate) mod membarrier;
 pub(crate) mod msg;
 pub(crate) mod process;
 pub(crate) mod raw_sync;
+pub(crate) mod report;
 pub(crate) mod sigbus;
 #[cfg(feature = "measure")]
 pub(crate) mod words;

@@ -209,7 +209,7 @@ impl LockedSender {
             return None;
         }
         let pushed = ring.push(messages, deadline).ok()?;
-        self.member.segment().header().items().notify();
+        self.member.segment().items().notify();
         Some(pushed)
     }
 
@@ -222,7 +222,9 @@ impl LockedSender {
         deadline: Deadline,
     ) -> Result<usize, SendError> {
         let holder = &self.holder;
+        let mut contended = false;
         let pushed = self.member.wait(deadline, |seat, look| {
+            contended = false;
             if seat.is_alone(look) {
                 return Some(Err(SendError::Disconnected));
             }
@@ -232,12 +234,16 @@ impl LockedSender {
             }
             match ring.push(messages, deadline) {
                 Ok(count) => Some(Ok(count)),
-                Err(Stuck::NotNow | Stuck::TooSmall(_)) => None,
+                Err(Stuck::NotNow | Stuck::TooSmall(_)) => {
+                    contended = true;
+                    None
+                }
                 Err(Stuck::Poisoned | Stuck::Corrupt) => Some(Err(SendError::Poisoned)),
             }
         });
+        self.member.contended = contended;
         let pushed = pushed.unwrap_or(Err(SendError::Full))?;
-        self.member.segment().header().items().notify();
+        self.member.segment().items().notify();
         Ok(pushed)
     }
 }
@@ -341,7 +347,7 @@ fn take(
         && let Ok(moved) = ring.pop(deadline, sink)
     {
         *streams = moved.messages > 1 || moved.left > 0;
-        member.segment().header().room().notify();
+        member.segment().room().notify();
         return Ok(moved);
     }
     *streams = false;
@@ -355,7 +361,9 @@ fn take_slowly(
     deadline: Deadline,
     sink: &mut impl Sink,
 ) -> Result<Moved, RecvError> {
+    let mut contended = false;
     let taken = member.wait(deadline, |seat, look| {
+        contended = false;
         let ring = ring(seat, End::Receiver, holder);
         if !ring.may_have_message() {
             // In this order: a sender that is gone has sent all that it will.
@@ -368,14 +376,18 @@ fn take_slowly(
         }
         match ring.pop(deadline, sink) {
             Ok(moved) => Some(Ok(moved)),
-            Err(Stuck::NotNow) => None,
+            Err(Stuck::NotNow) => {
+                contended = true;
+                None
+            }
             Err(Stuck::TooSmall(needed)) => Some(Err(RecvError::TooSmall { needed })),
             Err(Stuck::Poisoned) => Some(Err(RecvError::Poisoned)),
             Err(Stuck::Corrupt) => Some(Err(RecvError::Corrupt)),
         }
     });
+    member.contended = contended;
     let moved = taken.unwrap_or(Err(RecvError::Empty))?;
-    member.segment().header().room().notify();
+    member.segment().room().notify();
     Ok(moved)
 }
 

@@ -138,7 +138,7 @@ fn take_number(channel: &ShmMpmc, segment: &Segment) -> Result<u16, OpenError> {
     match disowned {
         Ok(()) => {
             // Who looked after we took the number and before this took the dead one to live.
-            segment.header().items().notify();
+            segment.items().notify();
             Ok(number)
         }
         Err(_) => Err(OpenError::new(channel.address(), OpenErrorKind::Corrupt)),

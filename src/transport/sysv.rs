@@ -600,7 +600,7 @@ impl SysvSender {
 }
 
 impl Endpoint for SysvSender {
-    endpoint_by_member!();
+    endpoint_by_member!(blocking);
 
     fn limits(&self) -> Limits {
         self.limits
@@ -638,7 +638,7 @@ impl Sender for SysvSender {
         });
         sent.unwrap_or(Err(SendError::Full))?;
         crash::reach(Point::SysvSent);
-        self.member.segment().header().items().notify();
+        self.member.segment().items().notify();
         Ok(())
     }
 }
@@ -713,7 +713,7 @@ impl SysvReceiver {
         taken.unwrap_or(Err(RecvError::Empty))?;
         self.holds = true;
         crash::reach(Point::SysvReceived);
-        self.member.segment().header().room().notify();
+        self.member.segment().room().notify();
         Ok(())
     }
 }
@@ -725,7 +725,7 @@ fn longest(limits: &Limits) -> usize {
 }
 
 impl Endpoint for SysvReceiver {
-    endpoint_by_member!();
+    endpoint_by_member!(blocking);
 
     fn limits(&self) -> Limits {
         self.limits

@@ -85,7 +85,7 @@ impl SpscReceiver {
                 std::hint::spin_loop();
                 let segment = self.member.segment();
                 if let Some(len) = self.consumer.recv(ring(segment), buf) {
-                    segment.header().room().notify();
+                    segment.room().notify();
                     return Ok(len);
                 }
             }
@@ -118,7 +118,7 @@ impl SpscReceiver {
     fn finish(&self) {
         let segment = self.member.segment();
         self.consumer.finish(ring(segment));
-        segment.header().room().notify();
+        segment.room().notify();
     }
 }
 
@@ -179,7 +179,7 @@ impl Receiver for SpscReceiver {
     fn recv_by(&mut self, buf: &mut [u8], deadline: Deadline) -> Result<usize, RecvError> {
         let segment = self.member.segment();
         if let Some(len) = self.consumer.recv(ring(segment), buf) {
-            segment.header().room().notify();
+            segment.room().notify();
             return Ok(len);
         }
         self.recv_slowly(buf, deadline)
