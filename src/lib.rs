@@ -20,6 +20,7 @@ mod registry;
 mod robust;
 mod sync;
 mod wait;
+mod wait_any;
 mod watch;
 
 #[allow(unsafe_code, reason = "system calls that neither std nor nix has")]
@@ -44,6 +45,9 @@ pub mod choose;
 #[cfg(feature = "measure")]
 pub mod measure;
 
+#[cfg(feature = "tokio")]
+pub mod tokio;
+
 #[cfg(feature = "crash-points")]
 #[doc(hidden)]
 pub use crash::control as crash_points;
@@ -62,3 +66,4 @@ pub use handoff::{End, Handoff};
 pub use peer::Peer;
 pub use readiness::Readiness;
 pub use registry::{Driver, Registry, Transport, channel};
+pub use wait_any::{WaitError, wait_any};

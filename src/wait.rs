@@ -221,7 +221,6 @@ impl Bell<'_> {
         if raised & CALLED != 0 && !crash::is_left_out(Step::ReportNews) {
             // Fails where the object was made shorter, or is closed, and that is reported.
             let _ = report::report(self.object);
-            crash::reach(Point::WakeReported);
         }
         // ORDERING: Relaxed, twice; if it was raised since, it stays up.
         let (lowered, relaxed) = (raised & !(RAISED | CALLED), Ordering::Relaxed);

@@ -94,8 +94,6 @@ named! {
         WakeSeen = "wake.seen",
         /// It has changed the word that sleepers sleep on.
         WakeChanged = "wake.changed",
-        /// It has had the object reported on, for those who await that.
-        WakeReported = "wake.reported",
         /// It has woken them.
         WakeDone = "wake.done",
         /// The bytes of a segment are reserved.

@@ -15,6 +15,7 @@ const VOCABULARY: &[&str] = &[
     "handoff",
     "lock",
     "peer",
+    "readiness",
 ];
 /// The traits and their guards.
 const TRAITS: &[&str] = &["channel", "endpoint", "guard", "ext"];
@@ -28,6 +29,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("handoff", &[]),
     ("lock", &[]),
     ("peer", &[]),
+    ("readiness", &["wait"]),
     ("crash", &["sync"]),
     ("sync", &[]),
     ("channel", TRAITS),
@@ -41,7 +43,9 @@ const TABLE: &[(&str, &[&str])] = &[
     ("cache", &[]),
     ("clock", &[]),
     ("wait", &["clock", "sync", "sys"]),
-    ("watch", &["presence", "sync"]),
+    ("watch", &["presence", "sync", "sys"]),
+    ("wait_any", &["endpoint", "sys"]),
+    ("tokio", &["endpoint", "guard", "ext", "sys"]),
     ("robust", &["lock", "sync", "sys"]),
     ("ring", &["sync"]),
     (
