@@ -3,7 +3,6 @@
 use std::{
     future::Future,
     io,
-    os::fd::{AsFd, OwnedFd},
     pin::Pin,
     sync::{Arc, Weak},
     task::{Context, Poll, ready},
@@ -11,14 +10,17 @@ use std::{
 };
 
 use ::tokio::{
-    io::{Interest, unix::AsyncFd},
+    io::Interest,
     runtime::Handle,
     task::{JoinHandle, coop, spawn_blocking},
     time::{Instant, Sleep, sleep},
 };
 use nix::poll::PollFlags;
 
-use crate::{Deadline, Endpoint, Readiness, sys};
+use crate::{
+    Deadline, Endpoint, Readiness,
+    sys::{self, reactor::Registered},
+};
 
 /// How soon to ask again what does not tell.
 const SOON: Duration = Duration::from_millis(1);
@@ -32,7 +34,7 @@ pub(super) type Block<E> = fn(&mut E, Deadline) -> bool;
 #[derive(Debug)]
 pub(super) struct Source<E> {
     /// Above the end, so that it is forgotten by the runtime before that closes.
-    registered: Option<AsyncFd<OwnedFd>>,
+    registered: Option<Registered>,
     /// Not here while a thread of the pool waits for it.
     end: Option<E>,
     away: Option<Away<E>>,
@@ -182,12 +184,12 @@ impl<E: Endpoint + 'static> Source<E> {
                     let fd = end.as_fd().ok_or(io::ErrorKind::NotConnected)?;
                     // Another number for the same description: whatever becomes of the end, the runtime is told before this one is closed.
                     let fd = fd.try_clone_to_owned()?;
-                    none.insert(AsyncFd::with_interest(fd, self.interest)?)
+                    none.insert(Registered::new(fd, self.interest)?)
                 }
             };
             let polled = match self.interest.is_readable() {
-                true => registered.poll_read_ready(cx),
-                false => registered.poll_write_ready(cx),
+                true => registered.get().poll_read_ready(cx),
+                false => registered.get().poll_write_ready(cx),
             };
             let Poll::Ready(guard) = polled else {
                 return Ok(None);

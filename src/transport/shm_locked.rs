@@ -163,6 +163,7 @@ impl Channel for ShmLocked {
             receivers: Fan::Many,
             anonymous: true,
             named: true,
+            awaitable: true,
             ..Capabilities::LEAST
         }
     }

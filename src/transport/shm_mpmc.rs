@@ -100,6 +100,7 @@ impl Channel for ShmMpmc {
             receivers: Fan::Many,
             anonymous: true,
             named: true,
+            awaitable: true,
             zero_copy_recv: self.options.peer.is_trusted(),
             redelivers: true,
             ..Capabilities::LEAST

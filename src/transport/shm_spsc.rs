@@ -94,6 +94,7 @@ impl Channel for ShmSpsc {
         Capabilities {
             anonymous: true,
             named: true,
+            awaitable: true,
             zero_copy_send: self.options.peer.is_trusted(),
             zero_copy_recv: self.options.peer.is_trusted(),
             redelivers: true,
