@@ -46,16 +46,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         clients.push(process.start()?);
         tasks.spawn_on(sum(address, rx), runtime.handle());
     }
-    let mut sums = runtime
-        .block_on(tasks.join_all())
-        .into_iter()
-        .collect::<Result<Vec<_>, _>>()?;
-    sums.sort_unstable();
-    for (address, sum) in sums {
+    let mut sums = runtime.block_on(tasks.join_all());
+    sums.sort_by_key(|sum| sum.as_ref().map_or("", |(address, _)| address));
+    for sum in sums {
+        let (address, sum) = sum?;
         println!("{address:<10} {sum}");
     }
-    let ended = clients
-        .iter()
-        .try_for_each(|client| client.join().map(drop));
-    Ok(ended?)
+    for client in clients {
+        client.join()?;
+    }
+    Ok(())
 }
