@@ -226,7 +226,8 @@ impl Channel for Socket {
     fn capabilities(&self) -> Capabilities {
         let mut can = Capabilities::LEAST;
         (can.senders, can.receivers) = (Fan::Many, Fan::Many);
-        (can.anonymous, can.pollable, can.kernel_buffered) = (true, true, true);
+        (can.anonymous, can.pollable, can.awaitable) = (true, true, true);
+        can.kernel_buffered = true;
         can
     }
 

@@ -43,6 +43,9 @@ pub struct Capabilities {
     pub named: bool,
     /// Has a descriptor for poll and epoll.
     pub pollable: bool,
+    /// Tells when it is ready, by a descriptor or by a waker: can be waited for together with others by [`wait_any`](crate::wait_any()),
+    /// and by a task of an async runtime without a thread of its own.
+    pub awaitable: bool,
     /// A reserved message is written where the receiver will read it.
     pub zero_copy_send: bool,
     /// A peeked message is read where the sender wrote it.
@@ -68,6 +71,7 @@ impl Capabilities {
         anonymous: false,
         named: false,
         pollable: false,
+        awaitable: false,
         zero_copy_send: false,
         zero_copy_recv: false,
         delivery: Delivery::One,

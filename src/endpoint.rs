@@ -1,9 +1,10 @@
 //! The two ends of an open channel: the core that every transport implements.
 
-use std::{fmt, io, os::fd::BorrowedFd, time::Duration};
+use std::{fmt, io, os::fd::BorrowedFd, task::Waker, time::Duration};
 
 use crate::{
-    Counters, Deadline, Depth, Fingerprint, Handoff, Limits, OpenError, RecvError, SendError,
+    Counters, Deadline, Depth, Fingerprint, Handoff, Limits, OpenError, Readiness, RecvError,
+    SendError,
 };
 
 /// What both ends of a channel have in common.
@@ -49,6 +50,31 @@ pub trait Endpoint: fmt::Debug + Send {
 
     /// A descriptor that polls as ready when this end may be, if the transport has one.
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// How this end can be waited for together with others, by [`wait_any`](crate::wait_any()) or an async runtime.
+    ///
+    /// By its descriptor, if [`as_fd`](Self::as_fd) gives one; else a transport that can wake says so, and writes [`arm`](Self::arm).
+    fn readiness(&self) -> Readiness {
+        match self.as_fd() {
+            Some(_) => Readiness::Descriptor,
+            None => Readiness::Blocking,
+        }
+    }
+
+    /// Has `waker` woken, once, when this end may be ready: at any time, also for nothing, and from any thread.
+    ///
+    /// Asked of an end whose [`readiness`](Self::readiness) is [`Waker`](Readiness::Waker), after a call with [`Deadline::NOW`] has
+    /// found nothing. [`Readiness::settle`] and one more such call must follow: only what comes after that call is certain
+    /// to wake. Arming anew replaces the waker; dropping the end forgets it. Does not block.
+    fn arm(&mut self, waker: &Waker) {
+        let _ = waker;
+    }
+
+    /// How soon to look again all the same, since something that this end waits for wakes nobody. Asked after the last call that has
+    /// found nothing; `None` if everything wakes.
+    fn recheck(&self) -> Option<Duration> {
         None
     }
 
@@ -260,6 +286,9 @@ macro_rules! forward {
             fn wait_peer(&mut self, deadline: Deadline) -> io::Result<bool> { (**self).wait_peer(deadline) }
             fn agree(&mut self, fingerprint: Fingerprint) -> Result<(), OpenError> { (**self).agree(fingerprint) }
             fn as_fd(&self) -> Option<BorrowedFd<'_>> { (**self).as_fd() }
+            fn readiness(&self) -> Readiness { (**self).readiness() }
+            fn arm(&mut self, waker: &Waker) { (**self).arm(waker) }
+            fn recheck(&self) -> Option<Duration> { (**self).recheck() }
             fn handoff(&self) -> io::Result<Handoff> { (**self).handoff() }
         }
         impl<T: Sender + ?Sized> Sender for $pointer {

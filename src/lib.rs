@@ -17,11 +17,13 @@ mod lock;
 mod overflow;
 mod peer;
 mod presence;
+mod readiness;
 mod registry;
 mod robust;
 mod sync;
 mod tally;
 mod wait;
+mod wait_any;
 mod watch;
 
 #[allow(unsafe_code, reason = "system calls that neither std nor nix has")]
@@ -46,6 +48,9 @@ pub mod choose;
 #[cfg(feature = "measure")]
 pub mod measure;
 
+#[cfg(feature = "tokio")]
+pub mod tokio;
+
 #[cfg(feature = "crash-points")]
 #[doc(hidden)]
 pub use crash::control as crash_points;
@@ -64,4 +69,6 @@ pub use guard::{Loan, Slot};
 pub use handoff::{End, Handoff};
 pub use overflow::Overflow;
 pub use peer::Peer;
+pub use readiness::Readiness;
 pub use registry::{Driver, Registry, Transport, channel};
+pub use wait_any::{WaitError, wait_any};

@@ -11,9 +11,12 @@ use nix::unistd::{SysconfVar, sysconf};
 
 use crate::{
     Deadline, WaitStrategy, clock,
-    crash::{self, Point},
+    crash::{self, Point, Step},
     sync::{AtomicU32, AtomicU64, Ordering, compiler_fence, fence},
-    sys::{futex, membarrier},
+    sys::{
+        futex, membarrier,
+        report::{self, Object},
+    },
     tally::Waits,
 };
 
@@ -27,8 +30,10 @@ const UNREPORTED: Duration = Duration::from_millis(100);
 const BELIEVED: Duration = Duration::from_millis(1);
 /// The bit of an event's flag that says that somebody may be asleep.
 const RAISED: u32 = 1;
+/// The bit that says that somebody awaits a report.
+const CALLED: u32 = 2;
 /// What is added to the flag each time that it is raised.
-const ONCE: u32 = 2;
+const ONCE: u32 = 4;
 /// The cost of a wake-up that is believed, in nanoseconds.
 const BELIEVABLE: RangeInclusive<u32> = 2_000..=100_000;
 /// What a wake-up costs this process, in nanoseconds: a guess at first, then what its own wake-ups took.
@@ -93,11 +98,14 @@ impl WaitStrategy {
 /// looks at the flag, and only if it is raised changes the word, wakes everybody, and lowers the flag, unless another has
 /// raised it meanwhile. So whoever is stopped, or dies, before it has woken them leaves the flag up for the next. A
 /// flag that a dead sleeper left raised costs one wake-up of nobody.
+///
+/// Who cannot sleep on a word, because it waits for other things as well, raises another bit: then whoever wakes the others has
+/// the kernel report on the object too, which every process that watches it hears.
 #[repr(C)]
 pub(crate) struct Event {
     /// Changes at each wake-up.
     word: AtomicU32,
-    /// Odd if somebody may be asleep. The other bits count how often it was raised.
+    /// Odd if somebody may be asleep; the second bit if somebody awaits a report. The other bits count how often it was raised.
     flag: AtomicU32,
     /// When the last wake-up was rung for, on the monotonic clock.
     rung: AtomicU64,
@@ -110,6 +118,16 @@ pub(crate) struct Bell<'a> {
     pub(crate) event: &'a Event,
     /// Not 0 if publishers must fence, because somebody's system has no membarrier.
     pub(crate) fences: &'a AtomicU32,
+    /// What those watch who await reports.
+    pub(crate) object: &'a Object,
+}
+
+/// Has every process pass a barrier: between raising flags and the look that follows, once for many. `false` if it has not.
+pub(crate) fn settle() -> bool {
+    let passed = membarrier::barrier();
+    // ORDERING: SeqCst; pairs with the fence in `notify`.
+    fence(Ordering::SeqCst);
+    passed
 }
 
 impl Bell<'_> {
@@ -134,24 +152,43 @@ impl Bell<'_> {
             fence(Ordering::SeqCst);
         }
         // ORDERING: Relaxed; ordered by the barrier.
-        if self.event.flag.load(Ordering::Relaxed) & RAISED != 0 {
+        if self.event.flag.load(Ordering::Relaxed) & (RAISED | CALLED) != 0 {
             // ORDERING: SeqCst; of two who publish, the one whose fence is later sees what the other published.
             fence(Ordering::SeqCst);
             if worth() {
-                self.event.wake();
+                self.wake();
             }
         }
     }
 
-    /// Sleeps until woken or until the deadline, unless `look` finds what it wants after the flag is up.
-    fn sleep<T>(self, deadline: Deadline, look: impl FnOnce() -> Option<T>) -> Option<T> {
-        let Event { word, flag, rung } = self.event;
-        // ORDERING: Acquire; pairs with the Release in `wake`.
-        let seen = word.load(Ordering::Acquire);
+    /// What changes at each wake-up.
+    pub(crate) fn word(self) -> u32 {
+        self.event.word()
+    }
+
+    /// Has those who watch the object told when this rings, from the next [`settle`] on. The word was read before.
+    pub(crate) fn call(self) {
+        self.raise(CALLED);
+        if !membarrier::register() {
+            // ORDERING: Relaxed; ordered by the fence in `settle`.
+            self.fences.store(1, Ordering::Relaxed);
+        }
+        crash::reach(Point::SleepFlagged);
+    }
+
+    fn raise(self, bit: u32) {
+        let flag = &self.event.flag;
         // First counted, then raised: who lowers what it saw before must not lower this.
         // ORDERING: Release, twice; pairs with the Acquire in `wake`, and what follows is ordered by the barrier.
         flag.fetch_add(ONCE, Ordering::Release);
-        flag.fetch_or(RAISED, Ordering::Release);
+        flag.fetch_or(bit, Ordering::Release);
+    }
+
+    /// Sleeps until woken or until the deadline, unless `look` finds what it wants after the flag is up.
+    fn sleep<T>(self, deadline: Deadline, look: impl FnOnce() -> Option<T>) -> Option<T> {
+        let Event { word, rung, .. } = self.event;
+        let seen = self.word();
+        self.raise(RAISED);
         crash::reach(Point::SleepFlagged);
         if !membarrier::barrier() {
             // ORDERING: Relaxed; ordered by the fence.
@@ -167,6 +204,30 @@ impl Bell<'_> {
         }
         found
     }
+
+    /// Wakes those who sleep, whatever the flag says, and has those told who await a report.
+    #[cold]
+    pub(crate) fn wake(self) {
+        let Event { word, flag, rung } = self.event;
+        // ORDERING: Acquire; pairs with the Release in `raise`: whoever has raised it by now has read the word before it changes.
+        let raised = flag.load(Ordering::Acquire);
+        crash::reach(Point::WakeSeen);
+        // ORDERING: Relaxed; a time, and believed only within bounds.
+        rung.store(clock::now(), Ordering::Relaxed);
+        // ORDERING: AcqRel; stays between the look at the flag and the wake-up, and pairs with the Acquire in `word`.
+        word.fetch_add(1, Ordering::AcqRel);
+        crash::reach(Point::WakeChanged);
+        // Fails only for memory that is not there, and ours is.
+        let _ = futex::wake(word, i32::MAX);
+        if raised & CALLED != 0 && !crash::is_left_out(Step::ReportNews) {
+            // Fails where the object was made shorter, or is closed, and that is reported.
+            let _ = report::report(self.object);
+        }
+        // ORDERING: Relaxed, twice; if it was raised since, it stays up.
+        let (lowered, relaxed) = (raised & !(RAISED | CALLED), Ordering::Relaxed);
+        let _ = flag.compare_exchange(raised, lowered, relaxed, relaxed);
+        crash::reach(Point::WakeDone);
+    }
 }
 
 impl Event {
@@ -176,25 +237,10 @@ impl Event {
         self.word.load(Ordering::Relaxed)
     }
 
-    /// Wakes those who sleep, whatever the flag says.
-    #[cold]
-    pub(crate) fn wake(&self) {
-        // ORDERING: Acquire; pairs with the Release in `sleep`: whoever has raised it by now has read the word before it changes.
-        let raised = self.flag.load(Ordering::Acquire);
-        crash::reach(Point::WakeSeen);
-        // ORDERING: Relaxed; a time, and believed only within bounds.
-        self.rung.store(clock::now(), Ordering::Relaxed);
-        // ORDERING: AcqRel; stays between the look at the flag and the wake-up, and pairs with the Acquire in `sleep`.
-        self.word.fetch_add(1, Ordering::AcqRel);
-        crash::reach(Point::WakeChanged);
-        // Fails only for memory that is not there, and ours is.
-        let _ = futex::wake(&self.word, i32::MAX);
-        // ORDERING: Relaxed, twice; if it was raised since, it stays up.
-        let (lowered, relaxed) = (raised & !RAISED, Ordering::Relaxed);
-        let _ = self
-            .flag
-            .compare_exchange(raised, lowered, relaxed, relaxed);
-        crash::reach(Point::WakeDone);
+    /// What changes at each wake-up.
+    pub(crate) fn word(&self) -> u32 {
+        // ORDERING: Acquire; pairs with the AcqRel in `wake`.
+        self.word.load(Ordering::Acquire)
     }
 }
 
@@ -389,6 +435,11 @@ impl Waiter {
         };
         waits.is_over(since, clock::now());
         found
+    }
+
+    /// Has the next look ask the kernel.
+    pub(crate) fn doubt(&mut self) {
+        self.asked = None;
     }
 
     /// How long this end has been watched, which it is.

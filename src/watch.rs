@@ -1,18 +1,22 @@
-//! The thread that hears of deaths, so that a sleeper need not look for them.
+//! The thread that hears of deaths, so that a sleeper need not look for them, and of news for those who await several things at once.
 //!
 //! The kernel reports every close of a file that inotify watches, also those that a death makes, across
 //! namespaces, whoever holds the descriptor. One thread a process waits for these reports and rings the
 //! bell of the channel. It starts when an endpoint of the process first sleeps for long, and costs nothing until somebody closes.
 //!
+//! Reads are reported as well, if somebody wants to hear of them: so whoever rings a bell reaches those who do not sleep on it (see
+//! [`Bell::call`](crate::wait::Bell::call)), in any process, with nothing but the object that both have open.
+//!
 //! A dying process is reported just before its locks are given back, so after a report the thread looks at who is
 //! there again and again, at intervals that double, until that is certain to be over.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{HashMap, HashSet, hash_map::Entry},
     io,
-    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, OwnedFd},
     process,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Waker,
     thread,
     time::{Duration, Instant},
 };
@@ -29,6 +33,7 @@ use nix::{
 use crate::{
     presence,
     sync::{AtomicU32, Ordering},
+    sys::report,
 };
 
 /// The name of the thread.
@@ -37,6 +42,8 @@ pub(crate) const THREAD: &str = "laneway-watch";
 const FIRST: Duration = Duration::from_millis(1);
 /// The interval that is not doubled any more.
 const LAST: Duration = Duration::from_secs(16);
+/// The same for looks without a report: of a death that was reported to nobody, because nobody watched yet.
+const UNREPORTED: Duration = Duration::from_millis(64);
 
 /// The process whose thread watches, 0 if none does. A forked child has the memory and not the thread.
 static HOME: AtomicU32 = AtomicU32::new(0);
@@ -44,6 +51,8 @@ static WATCHER: Mutex<Option<Watcher>> = Mutex::new(None);
 
 /// Wakes those who sleep, so that they look who is there.
 pub(crate) type Alarm = Box<dyn Fn() + Send>;
+/// Tells whom to wake after a report: it may be for others.
+pub(crate) type Called = Box<dyn Fn() -> Option<Waker> + Send>;
 
 /// Has an alarm called whenever somebody closes an object, as long as it lives.
 #[derive(Debug)]
@@ -57,25 +66,47 @@ struct Watcher {
     inotify: Inotify,
     next: u64,
     objects: HashMap<WatchDescriptor, Vec<Watched>>,
+    /// Those at which to look again.
+    restless: HashSet<WatchDescriptor>,
 }
 
 /// One endpoint's wish to hear of an object.
 struct Watched {
     id: u64,
     alarm: Alarm,
-    fd: OwnedFd,
+    called: Option<Called>,
+    fd: Arc<OwnedFd>,
     /// Who was there at the last look.
     there: Vec<i64>,
-    /// The next look, and the interval before it.
-    next: Option<(Instant, Duration)>,
+    next: Option<Look>,
+}
+
+/// When to look who is there.
+#[derive(Clone, Copy)]
+struct Look {
+    at: Instant,
+    /// Since the one before.
+    interval: Duration,
+    /// The interval that is not doubled any more.
+    last: Duration,
+}
+
+impl Look {
+    fn first(now: Instant, last: Duration) -> Self {
+        Self {
+            at: now + FIRST,
+            interval: FIRST,
+            last,
+        }
+    }
 }
 
 impl Watch {
-    /// Watches `fd`'s object.
+    /// Watches the object that `fd` was opened for.
     ///
     /// # Errors
     /// No inotify instance left (`fs.inotify.max_user_instances`), no thread, or this process was forked from one that watches.
-    pub(crate) fn new(fd: BorrowedFd<'_>, alarm: Alarm) -> io::Result<Self> {
+    pub(crate) fn new(fd: Arc<OwnedFd>, alarm: Alarm) -> io::Result<Self> {
         let home = process::id();
         // A forked child may find the mutex held by a thread that it does not have.
         // ORDERING: Relaxed, twice; what it guards is under the mutex.
@@ -83,8 +114,6 @@ impl Watch {
         if known != 0 && known != home {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        let fd = presence::aside(fd).or_else(|_| fd.try_clone_to_owned())?;
-        let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
         let mut slot = watcher();
         let watcher = match &mut *slot {
             Some(watcher) => watcher,
@@ -97,20 +126,42 @@ impl Watch {
                 none.insert(watcher)
             }
         };
-        let object = watcher
-            .inotify
-            .add_watch(path.as_str(), AddWatchFlags::IN_CLOSE)?;
+        // Whoever watches it already may want more.
+        let object = watcher.add(&fd, AddWatchFlags::from_bits_retain(libc::IN_MASK_ADD))?;
         let id = watcher.next;
         watcher.next += 1;
         let there = presence::places(&fd)?;
         watcher.objects.entry(object).or_default().push(Watched {
             id,
             alarm,
+            called: None,
             fd,
             there,
             next: None,
         });
         Ok(Self { object, id, home })
+    }
+
+    /// Has `called` asked whom to wake, at every report of news or of a close, and soon for the first time: then it is certain that
+    /// reports arrive.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn call(&self, called: Called) -> io::Result<()> {
+        if !self.works() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        let mut slot = watcher();
+        let watcher = slot.as_mut().ok_or(io::ErrorKind::NotFound)?;
+        let all = watcher.objects.get_mut(&self.object);
+        let ours = all.and_then(|all| all.iter_mut().find(|watched| watched.id == self.id));
+        let ours = ours.ok_or(io::ErrorKind::NotFound)?;
+        ours.called = Some(called);
+        ours.next = Some(Look::first(Instant::now(), UNREPORTED));
+        let fd = Arc::clone(&ours.fd);
+        watcher.restless.insert(self.object);
+        watcher.add(&fd, AddWatchFlags::IN_ACCESS)?;
+        report::report(&Some(fd))
     }
 
     /// Whether it works in this process: not in a forked child.
@@ -130,6 +181,7 @@ impl Drop for Watch {
             entry.get_mut().retain(|watched| watched.id != self.id);
             if entry.get().is_empty() {
                 entry.remove();
+                watcher.restless.remove(&self.object);
                 // It fails only if the object is gone.
                 let _ = watcher.inotify.rm_watch(self.object);
             }
@@ -179,10 +231,13 @@ fn listen() {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(_) => return,
         }
+        let mut wakers = Vec::new();
         pause = match &mut *watcher() {
-            Some(watcher) => watcher.turn(Instant::now()),
+            Some(watcher) => watcher.turn(Instant::now(), &mut wakers),
             None => return,
         };
+        // They may do anything, also drop an end, which takes the mutex.
+        wakers.drain(..).for_each(Waker::wake);
     }
 }
 
@@ -193,43 +248,76 @@ impl Watcher {
             inotify: Inotify::init(flags)?,
             next: 0,
             objects: HashMap::new(),
+            restless: HashSet::new(),
         })
     }
 
-    /// Reads the reports, makes the looks that are due, and tells how long until the next.
-    fn turn(&mut self, now: Instant) -> Option<Duration> {
+    /// Has closes of the object reported, and what `flags` say.
+    fn add(&self, fd: &OwnedFd, flags: AddWatchFlags) -> io::Result<WatchDescriptor> {
+        let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+        let flags = flags | AddWatchFlags::IN_CLOSE;
+        Ok(self.inotify.add_watch(path.as_str(), flags)?)
+    }
+
+    /// Reads the reports, makes the looks that are due, and tells whom to wake and how long until the next.
+    fn turn(&mut self, now: Instant, wakers: &mut Vec<Waker>) -> Option<Duration> {
         for event in self.inotify.read_events().unwrap_or_default() {
-            let lost = event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW);
-            for (object, all) in &mut self.objects {
-                if lost || *object == event.wd {
-                    for watched in all {
-                        (watched.alarm)();
-                        watched.next = Some((now + FIRST, FIRST));
-                    }
+            if event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
+                self.restless.extend(self.objects.keys());
+                for watched in self.objects.values_mut().flatten() {
+                    watched.hear(true, now, wakers);
+                }
+            } else if let Some(all) = self.objects.get_mut(&event.wd) {
+                let closed = event.mask.intersects(AddWatchFlags::IN_CLOSE);
+                if closed {
+                    self.restless.insert(event.wd);
+                }
+                for watched in all {
+                    watched.hear(closed, now, wakers);
                 }
             }
         }
-        let all = self.objects.values_mut().flatten();
-        let next = all.filter_map(|watched| watched.look(now)).min();
+        let mut next: Option<Instant> = None;
+        let objects = &mut self.objects;
+        self.restless.retain(|object| {
+            let all = objects.get_mut(object).into_iter().flatten();
+            let at = all.filter_map(|watched| watched.look(now, wakers)).min();
+            next = [next, at].into_iter().flatten().min();
+            at.is_some()
+        });
         next.map(|at| at.saturating_duration_since(now))
     }
 }
 
 impl Watched {
+    /// Passes a report on.
+    fn hear(&mut self, closed: bool, now: Instant, wakers: &mut Vec<Waker>) {
+        if closed {
+            (self.alarm)();
+            self.next = Some(Look::first(now, LAST));
+        }
+        wakers.extend(self.called.as_ref().and_then(|called| called()));
+    }
+
     /// Looks who is there, if that is due, and tells when it is due again.
-    fn look(&mut self, now: Instant) -> Option<Instant> {
-        let (at, interval) = self.next?;
-        if at <= now {
+    fn look(&mut self, now: Instant, wakers: &mut Vec<Waker>) -> Option<Instant> {
+        let look = self.next?;
+        if look.at <= now {
             if let Ok(there) = presence::places(&self.fd)
                 && there != self.there
             {
                 self.there = there;
                 (self.alarm)();
+                wakers.extend(self.called.as_ref().and_then(|called| called()));
             }
-            let doubled = interval * 2;
-            self.next = (doubled <= LAST).then_some((now + doubled, doubled));
+            let interval = look.interval * 2;
+            self.next = (interval <= look.last).then_some(Look {
+                at: now + interval,
+                interval,
+                ..look
+            });
         }
-        self.next.map(|(at, _)| at)
+        self.next.map(|look| look.at)
     }
 }
 
@@ -250,7 +338,8 @@ mod tests {
         presence::join(&other, End::Sender).expect("joins");
         let (tx, rx) = mpsc::channel();
         let alarm = Box::new(move || tx.send(()).expect("sends"));
-        let watch = Watch::new(fd.as_fd(), alarm).expect("watches");
+        let fd = Arc::new(fd);
+        let watch = Watch::new(Arc::clone(&fd), alarm).expect("watches");
         assert!(watch.works());
         assert_eq!(presence::places(&fd).expect("tells").len(), 1);
         assert!(rx.try_recv().is_err(), "nobody closed");

@@ -178,7 +178,8 @@ fn rate() {
 fn needs() {
     let needs = Needs::new(Workload::new(64))
         .must(Need::Select)
-        .must(Need::Named);
+        .must(Need::Named)
+        .must(Need::NoShm);
     let choice = choice(&needs);
     for report in &choice.comparison.reports {
         assert!(report.address.starts_with("fifo:"), "{}", report.address);

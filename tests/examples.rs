@@ -123,6 +123,16 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "500000 words",
         ],
     ),
+    (
+        "tokio_service",
+        &[
+            "pipe:      50005000",
+            "shm+lock:  50005000",
+            "shm+mpmc:  50005000",
+            "shm+spsc:  50005000",
+            "sysv:      50005000",
+        ],
+    ),
 ];
 
 /// The most lines an example may have; a whole transport has more.

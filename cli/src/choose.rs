@@ -43,7 +43,7 @@ Examples:
   laneway choose --by latency --named         quick answers between unrelated processes
   laneway choose --preset rpc --size 2KiB     a workload that many have, with larger messages
   laneway choose --from-trace app.trace       the messages of your program, as it sent them
-  laneway choose --needs select,no-shm        only what poll and epoll can wait for, in the kernel
+  laneway choose --needs select,no-shm        only what can wait together with others, in the kernel
   laneway choose --json out.json --html out.html
                                               every figure in a file, and a page with plots
   laneway choose --replay out.json --by cpu   what would be taken if something else counted

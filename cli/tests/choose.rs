@@ -140,7 +140,7 @@ fn what_is_needed_refuses_the_others_with_a_remedy() {
     let refused = |line: &str| text.contains(line);
     assert!(refused("pipe: has no name -> hand its ends"), "{text}");
     assert!(
-        refused("sysv: has no descriptor to select on -> "),
+        refused("sysv: cannot be waited for together with others -> "),
         "{text}"
     );
     assert!(starts(&text, "ANSWER   fifo:"), "{text}");

@@ -13,9 +13,9 @@ use crate::{Capabilities, Driver};
 pub enum Need {
     /// Processes find it by name, because none is a child of another.
     Named,
-    /// It has a descriptor to wait on together with others, by poll or epoll.
+    /// It can be waited for together with others, by `wait_any`.
     Select,
-    /// It works with an async runtime: the same descriptor.
+    /// Tasks of an async runtime can wait for it.
     Async,
     /// Messages do not lie in memory that several processes have mapped.
     NoShm,
@@ -53,7 +53,7 @@ impl Need {
     pub(super) fn is_met(self, driver: &Driver, can: &Capabilities) -> bool {
         match self {
             Self::Named => can.named,
-            Self::Select | Self::Async => can.pollable,
+            Self::Select | Self::Async => can.awaitable,
             Self::NoShm => can.kernel_buffered,
             Self::SurviveCrash => can.redelivers,
             Self::Priority => driver.keys().iter().any(|key| key.name == "mtype"),
@@ -64,8 +64,8 @@ impl Need {
     pub(super) const fn lack(self) -> &'static str {
         match self {
             Self::Named => "has no name",
-            Self::Select => "has no descriptor to select on",
-            Self::Async => "has no descriptor for an async runtime",
+            Self::Select => "cannot be waited for together with others",
+            Self::Async => "tells no async runtime when it is ready",
             Self::NoShm => "lies in shared memory",
             Self::SurviveCrash => "loses what a receiver that dies has in its hands",
             Self::Priority => "has no types to select by",
@@ -76,7 +76,9 @@ impl Need {
     pub(super) const fn remedy(self) -> &'static str {
         match self {
             Self::Named => "hand its ends to children with process::give, or use a named transport",
-            Self::Select | Self::Async => "wait in a thread of its own, or use a pipe or FIFO",
+            Self::Select | Self::Async => {
+                "wait in a thread of its own, or use a pipe, a FIFO, or a ring"
+            }
             Self::NoShm => "use a transport of the kernel",
             Self::SurviveCrash => "have each message answered, or use shm+spsc: or shm+mpmc:",
             Self::Priority => "open a channel for each priority, or use sysv:",

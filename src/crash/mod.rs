@@ -180,6 +180,8 @@ named! {
         FollowHead = "follow-head",
         /// Whoever sleeps is woken by a death.
         WatchDeaths = "watch-deaths",
+        /// Whoever awaits a report gets it.
+        ReportNews = "report-news",
         /// The kernel is asked whether the other side lives.
         AskKernel = "ask-kernel",
         /// A name that no living end holds is made anew.

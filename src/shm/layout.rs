@@ -8,7 +8,7 @@ use crate::{
     sync::{AtomicU32, AtomicU64},
     sys::raw_sync::MutexPlace,
     tally::Tally,
-    wait::{Bell, Event},
+    wait::Event,
 };
 
 /// The first eight bytes; the last is not text, so that a text file is never taken for a segment.
@@ -139,24 +139,6 @@ impl Header {
         match end {
             End::Sender => &self.producer.tally,
             End::Receiver => &self.consumer.tally,
-        }
-    }
-
-    /// What consumers sleep for.
-    #[inline]
-    pub(crate) fn items(&self) -> Bell<'_> {
-        Bell {
-            event: &self.producer.moved,
-            fences: &self.identity.fences,
-        }
-    }
-
-    /// What producers sleep for.
-    #[inline]
-    pub(crate) fn room(&self) -> Bell<'_> {
-        Bell {
-            event: &self.consumer.moved,
-            fences: &self.identity.fences,
         }
     }
 }

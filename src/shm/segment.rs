@@ -32,14 +32,15 @@ use crate::{
         object::{LEAST, Mapping, agree, build, map, open_by_name, read_seen, read_shape, total},
         plan::{Discard, Plan},
     },
-    sync::{AtomicU64, Ordering},
-    sys::{membarrier, sigbus},
+    sync::{AtomicU64, Ordering, fence},
+    sys::{membarrier, report::Object, sigbus},
+    wait::Bell,
 };
 
 /// One endpoint's hold on a segment. Dropping it leaves; the last one out removes the name.
 pub(crate) struct Segment {
     /// Holds the place among the open ends. Gone only while leaving.
-    fd: Option<OwnedFd>,
+    fd: Object,
     pub(super) base: NonNull<u8>,
     pub(super) mapping: Arc<Mapped>,
     /// A copy, so that nobody can change it under us.
@@ -93,10 +94,10 @@ impl Segment {
         let shape = build(&file, plan)?;
         let seals = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
         fcntl(&file, FcntlArg::F_ADD_SEALS(seals)).map_err(|e| plan.os(e))?;
-        // Presence belongs to an open file description, so each end has its own.
-        let again = presence::reopen(&file, OFlag::O_RDWR).map_err(|e| plan.os(e))?;
-        let sender = Self::join(file.into(), End::Sender, shape, None, plan)?;
-        let receiver = Self::join(again, End::Receiver, shape, None, plan)?;
+        // Presence belongs to an open file description, so each end has its own. That of `memfd_create` is not reported on.
+        let open = || presence::reopen(&file, OFlag::O_RDWR).map_err(|e| plan.os(e));
+        let sender = Self::join(open()?, End::Sender, shape, None, plan)?;
+        let receiver = Self::join(open()?, End::Receiver, shape, None, plan)?;
         Ok((sender, receiver))
     }
 
@@ -300,7 +301,7 @@ impl Segment {
             false => None,
         };
         Ok(Self {
-            fd: Some(fd),
+            fd: Some(Arc::new(fd)),
             base,
             mapping: Arc::new(Mapped {
                 base,
@@ -371,6 +372,11 @@ impl Segment {
         Ok(fd.as_fd())
     }
 
+    /// The same, also for those who watch it.
+    pub(crate) fn object(&self) -> &Object {
+        &self.fd
+    }
+
     /// Another descriptor that holds a place of its own, for another process.
     pub(crate) fn another(&self, end: End) -> io::Result<OwnedFd> {
         let fd = presence::reopen(self.fd()?, OFlag::O_RDWR)?;
@@ -392,25 +398,50 @@ impl Segment {
         self.header().identity.seen.load(Ordering::Relaxed) & bit(end) != 0
     }
 
-    /// Counts a change and rings both bells, also after this end is gone: for those who have somebody die.
-    pub(crate) fn alarm(&self) -> impl Fn() + Send + 'static {
+    /// What consumers sleep for.
+    #[inline]
+    pub(crate) fn items(&self) -> Bell<'_> {
+        let header = self.header();
+        Bell {
+            event: &header.producer.moved,
+            fences: &header.identity.fences,
+            object: &self.fd,
+        }
+    }
+
+    /// What producers sleep for.
+    #[inline]
+    pub(crate) fn room(&self) -> Bell<'_> {
+        let header = self.header();
+        Bell {
+            event: &header.consumer.moved,
+            fences: &header.identity.fences,
+            object: &self.fd,
+        }
+    }
+
+    /// What changes when the bell of such an end is rung, also after this end is gone.
+    pub(crate) fn rung(&self, end: End) -> impl Fn() -> u32 + Send + 'static {
         let mapping = Arc::clone(&self.mapping);
         move || {
             let header = mapping.header();
-            // ORDERING: Release; pairs with the Acquire in `changes`.
-            header.identity.changes.fetch_add(1, Ordering::Release);
-            header.producer.moved.wake();
-            header.consumer.moved.wake();
+            match end {
+                End::Sender => header.consumer.moved.word(),
+                End::Receiver => header.producer.moved.word(),
+            }
         }
+    }
+
+    /// Counts a change and rings both bells, also after this end is gone: for those who have somebody die.
+    pub(crate) fn alarm(&self) -> impl Fn() + Send + 'static {
+        let mapping = Arc::clone(&self.mapping);
+        let object = self.fd.clone();
+        move || announce(mapping.header(), &object)
     }
 
     /// Counts an opening or closing, and wakes everybody to look who is there.
     pub(crate) fn announce(&self) {
-        let header = self.header();
-        // ORDERING: Release; pairs with the Acquire in `changes`.
-        header.identity.changes.fetch_add(1, Ordering::Release);
-        header.producer.moved.wake();
-        header.consumer.moved.wake();
+        announce(self.header(), &self.fd);
     }
 
     /// How many openings and closings there were.
@@ -418,6 +449,23 @@ impl Segment {
     pub(crate) fn changes(&self) -> u32 {
         // ORDERING: Acquire; pairs with the Release in `announce`.
         self.header().identity.changes.load(Ordering::Acquire)
+    }
+}
+
+/// Counts a change, and wakes everybody.
+fn announce(header: &Header, object: &Object) {
+    // ORDERING: Release; pairs with the Acquire in `changes`.
+    header.identity.changes.fetch_add(1, Ordering::Release);
+    // ORDERING: SeqCst; pairs with the fence in `settle`: who is not seen to await this sees the change.
+    fence(Ordering::SeqCst);
+    for event in [&header.producer.moved, &header.consumer.moved] {
+        let fences = &header.identity.fences;
+        let bell = Bell {
+            event,
+            fences,
+            object,
+        };
+        bell.wake();
     }
 }
 
@@ -442,11 +490,12 @@ fn abandon(name: &str, shape: &Shape, plan: &Plan<'_>) -> io::Result<()> {
 impl Drop for Segment {
     fn drop(&mut self) {
         // First out, then the news: who is woken must not find us.
-        if let Some(fd) = self.fd.take() {
-            presence::leave(&fd);
+        if let Some(fd) = &self.fd {
+            presence::leave(fd);
             crash::reach(Point::SegmentLeft);
         }
         self.announce();
+        self.fd = None;
         crash::reach(Point::SegmentGone);
         let Some(name) = &self.name else {
             return;

@@ -191,6 +191,13 @@ pub(crate) fn wait(
     events: PollFlags,
     deadline: Deadline,
 ) -> io::Result<PollFlags> {
+    let mut fds = [PollFd::new(fd, events)];
+    wait_for_any(&mut fds, deadline)?;
+    Ok(fds[0].revents().unwrap_or(PollFlags::empty()))
+}
+
+/// Sleeps until one of `fds` has what it is asked for, hangs up, or the deadline passes; each tells what it has.
+pub(crate) fn wait_for_any(fds: &mut [PollFd<'_>], deadline: Deadline) -> io::Result<()> {
     loop {
         let timeout = match deadline.remaining() {
             None => PollTimeout::NONE,
@@ -198,10 +205,9 @@ pub(crate) fn wait(
             Some(left) => PollTimeout::try_from(left.as_nanos().div_ceil(1_000_000))
                 .unwrap_or(PollTimeout::MAX),
         };
-        let mut fds = [PollFd::new(fd, events)];
-        match poll(&mut fds, timeout) {
+        match poll(fds, timeout) {
             Ok(0) if !deadline.has_passed() => {}
-            Ok(_) => return Ok(fds[0].revents().unwrap_or(PollFlags::empty())),
+            Ok(_) => return Ok(()),
             Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
         }

@@ -16,6 +16,7 @@
 //! * S9. A handler of signals makes async-signal-safe calls only: it walks a list, stores to atomics, and calls the kernel.
 //! * S10. Pages are replaced only inside a range whose mapping outlives its guard, and every reference to them is to atomics, or
 //!   to bytes that anybody may write.
+//! * S11. A descriptor that a registration owns is lent for reading only, so it stays open, and keeps its number, as long as the runtime knows it.
 
 pub(crate) mod fd;
 pub(crate) mod futex;
@@ -24,6 +25,9 @@ pub(crate) mod membarrier;
 pub(crate) mod msg;
 pub(crate) mod process;
 pub(crate) mod raw_sync;
+#[cfg(feature = "tokio")]
+pub(crate) mod reactor;
+pub(crate) mod report;
 pub(crate) mod sigbus;
 #[cfg(feature = "measure")]
 pub(crate) mod words;

@@ -193,6 +193,7 @@ impl Channel for ShmBroadcast {
             receivers: Fan::Many,
             anonymous: true,
             named: true,
+            awaitable: true,
             delivery: Delivery::Each,
             lossy: true,
             ..Capabilities::LEAST

@@ -175,6 +175,7 @@ impl Channel for ShmLocked {
             lossy: self.options.overflow.is_lossy(),
             anonymous: true,
             named: true,
+            awaitable: true,
             ..Capabilities::LEAST
         }
     }
@@ -224,7 +225,7 @@ impl LockedSender {
             return None;
         }
         let pushed = ring.push(messages, deadline).ok()?;
-        self.member.segment().header().items().notify();
+        self.member.segment().items().notify();
         Some(pushed)
     }
 
@@ -237,8 +238,10 @@ impl LockedSender {
         deadline: Deadline,
     ) -> Result<usize, SendError> {
         let (holder, overflow) = (&self.holder, self.overflow);
+        let mut contended = false;
         // The wait is for room. The lock is waited for as long as the call may.
         let pushed = self.member.wait(overflow.patience(deadline), |seat, look| {
+            contended = false;
             if seat.is_alone(look) {
                 return Some(Err(SendError::Disconnected));
             }
@@ -255,22 +258,26 @@ impl LockedSender {
             };
             match pushed {
                 Ok(count) => Some(Ok(count)),
-                Err(Stuck::NotNow | Stuck::TooSmall(_)) => None,
+                Err(Stuck::NotNow | Stuck::TooSmall(_)) => {
+                    contended = true;
+                    None
+                }
                 Err(Stuck::Poisoned | Stuck::Corrupt) => Some(Err(SendError::Poisoned)),
             }
         });
-        let header = self.member.segment().header();
+        self.member.contended = contended;
+        let segment = self.member.segment();
         let Some(pushed) = pushed else {
             let ring = ring(self.member.seat(), End::Sender, &self.holder);
             if overflow != Overflow::DropNewest || !ring.lacks_room(need) {
                 // If there is room, it was the lock that was not to be had.
                 return Err(SendError::Full);
             }
-            header.producer.tally.dropped(1);
+            segment.header().producer.tally.dropped(1);
             return Ok(1);
         };
         let pushed = pushed?;
-        header.items().notify();
+        segment.items().notify();
         Ok(pushed)
     }
 }
@@ -386,7 +393,7 @@ fn take(
         && let Ok(moved) = ring.pop(deadline, sink)
     {
         *streams = moved.messages > 1 || moved.left > 0;
-        member.segment().header().room().notify();
+        member.segment().room().notify();
         return Ok(moved);
     }
     *streams = false;
@@ -400,7 +407,9 @@ fn take_slowly(
     deadline: Deadline,
     sink: &mut impl Sink,
 ) -> Result<Moved, RecvError> {
+    let mut contended = false;
     let taken = member.wait(deadline, |seat, look| {
+        contended = false;
         let ring = ring(seat, End::Receiver, holder);
         if !ring.may_have_message() {
             // In this order: a sender that is gone has sent all that it will.
@@ -413,14 +422,18 @@ fn take_slowly(
         }
         match ring.pop(deadline, sink) {
             Ok(moved) => Some(Ok(moved)),
-            Err(Stuck::NotNow) => None,
+            Err(Stuck::NotNow) => {
+                contended = true;
+                None
+            }
             Err(Stuck::TooSmall(needed)) => Some(Err(RecvError::TooSmall { needed })),
             Err(Stuck::Poisoned) => Some(Err(RecvError::Poisoned)),
             Err(Stuck::Corrupt) => Some(Err(RecvError::Corrupt)),
         }
     });
+    member.contended = contended;
     let moved = taken.unwrap_or(Err(RecvError::Empty))?;
-    member.segment().header().room().notify();
+    member.segment().room().notify();
     Ok(moved)
 }
 

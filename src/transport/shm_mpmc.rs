@@ -112,6 +112,7 @@ impl Channel for ShmMpmc {
             receivers: Fan::Many,
             anonymous: true,
             named: true,
+            awaitable: true,
             zero_copy_recv: self.options.peer.is_trusted(),
             lossy: self.options.overflow.is_lossy(),
             redelivers: true,
@@ -152,7 +153,7 @@ fn take_number(channel: &ShmMpmc, segment: &Segment) -> Result<u16, OpenError> {
     match disowned {
         Ok(()) => {
             // Who looked after we took the number and before this took the dead one to live.
-            segment.header().items().notify();
+            segment.items().notify();
             Ok(number)
         }
         Err(_) => Err(OpenError::new(channel.address(), OpenErrorKind::Corrupt)),

@@ -98,6 +98,7 @@ impl Channel for ShmSpsc {
         Capabilities {
             anonymous: true,
             named: true,
+            awaitable: true,
             zero_copy_send: self.options.peer.is_trusted() && !self.options.overflow.is_lossy(),
             zero_copy_recv: self.options.peer.is_trusted(),
             lossy: self.options.overflow.is_lossy(),

@@ -600,7 +600,7 @@ impl SysvSender {
 }
 
 impl Endpoint for SysvSender {
-    endpoint_by_member!();
+    endpoint_by_member!(blocking);
 
     fn limits(&self) -> Limits {
         self.limits
@@ -642,7 +642,7 @@ impl Sender for SysvSender {
             .seat()
             .tally()
             .add_among_others(1, message.len());
-        self.member.segment().header().items().notify();
+        self.member.segment().items().notify();
         Ok(())
     }
 }
@@ -719,7 +719,7 @@ impl SysvReceiver {
         crash::reach(Point::SysvReceived);
         let len = self.message.text().len();
         self.member.seat().tally().add_among_others(1, len);
-        self.member.segment().header().room().notify();
+        self.member.segment().room().notify();
         Ok(())
     }
 }
@@ -731,7 +731,7 @@ fn longest(limits: &Limits) -> usize {
 }
 
 impl Endpoint for SysvReceiver {
-    endpoint_by_member!();
+    endpoint_by_member!(blocking);
 
     fn limits(&self) -> Limits {
         self.limits

@@ -17,6 +17,7 @@ const VOCABULARY: &[&str] = &[
     "lock",
     "overflow",
     "peer",
+    "readiness",
 ];
 /// The traits and their guards.
 const TRAITS: &[&str] = &["channel", "endpoint", "guard", "ext"];
@@ -31,6 +32,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("handoff", &[]),
     ("lock", &[]),
     ("peer", &[]),
+    ("readiness", &["wait"]),
     ("crash", &["sync"]),
     ("sync", &[]),
     ("channel", TRAITS),
@@ -45,7 +47,9 @@ const TABLE: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("tally", &["sync"]),
     ("wait", &["clock", "sync", "sys", "tally"]),
-    ("watch", &["presence", "sync"]),
+    ("watch", &["presence", "sync", "sys"]),
+    ("wait_any", &["endpoint", "sys"]),
+    ("tokio", &["endpoint", "guard", "ext", "sys"]),
     ("robust", &["lock", "sync", "sys"]),
     ("ring", &["sync", "tally"]),
     (

@@ -141,7 +141,7 @@ fn translate(file: &str, text: &str, sites: &mut Sites) -> String {
         if let Some((_, rest)) = code.split_once("fn ") {
             function = rest.split(['(', '<']).next().unwrap_or_default();
         }
-        let line = leave_steps_in(line);
+        let line = name_steps(line);
         mark(&line, file, number + 1, function, sites, &mut done);
     }
     for (_, addition) in ADDITIONS.iter().filter(|(name, _)| *name == file) {
@@ -150,13 +150,13 @@ fn translate(file: &str, text: &str, sites: &mut Sites) -> String {
     done
 }
 
-/// Nothing is left out here.
-fn leave_steps_in(line: &str) -> String {
+/// Whether a step is left out is asked here by its name.
+fn name_steps(line: &str) -> String {
     let Some((before, rest)) = line.split_once("crash::is_left_out(") else {
         return line.to_owned();
     };
-    let after = rest.split_once(')').map_or("", |(_, after)| after);
-    format!("{before}crate::never(){after}")
+    let (step, after) = rest.split_once(')').unwrap_or((rest, ""));
+    format!("{before}crate::is_left_out({step:?}){after}")
 }
 
 /// Numbers each ordering of a line that could be weaker.

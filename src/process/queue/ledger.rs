@@ -47,6 +47,8 @@ const CONSUMES: usize = 4;
 /// A handle's place in the ledger of its queue.
 #[derive(Debug)]
 pub(super) struct Ledger {
+    /// Rings when somebody dies; `None` inside if nothing can. Above the segment, so that it lets go of it before that closes.
+    watch: OnceCell<Option<Watch>>,
     segment: Segment,
     end: End,
     number: u16,
@@ -54,8 +56,6 @@ pub(super) struct Ledger {
     keeps: bool,
     /// What our line says, so that it need not be read.
     counts: [u64; 4],
-    /// Rings when somebody dies; `None` inside if nothing can.
-    watch: OnceCell<Option<Watch>>,
 }
 
 /// What a wait for the last item found.
@@ -238,7 +238,7 @@ impl Ledger {
 
     #[inline]
     fn notify(&self) {
-        let bell = self.segment.header().items();
+        let bell = self.segment.items();
         bell.notify_if(|| self.unfinished() == 0);
     }
 
@@ -288,7 +288,7 @@ impl Ledger {
         if let found @ Some(_) = look(Look::Kernel) {
             return found;
         }
-        let bell = this.segment.header().items();
+        let bell = this.segment.items();
         let watched = || this.is_watched();
         let waits = Waits {
             tally: this.segment.header().tally(End::Receiver),
@@ -323,7 +323,7 @@ impl Ledger {
     /// Whether a death rings the bell, from now on at the latest.
     fn is_watched(&self) -> bool {
         let watch = self.watch.get_or_init(|| {
-            let fd = self.segment.fd().ok()?;
+            let fd = self.segment.object().clone()?;
             Watch::new(fd, Box::new(self.segment.alarm())).ok()
         });
         watch.as_ref().is_some_and(Watch::works)

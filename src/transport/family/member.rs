@@ -4,6 +4,9 @@ use std::{
     cell::{Cell, OnceCell},
     io,
     os::fd::BorrowedFd,
+    sync::Arc,
+    task::Waker,
+    time::Duration,
 };
 
 use crate::{
@@ -13,13 +16,25 @@ use crate::{
     presence::{self, Topic},
     shm::{meter::Meter, segment::Segment},
     tally::{Tally, Waits},
+    transport::family::listener::Listener,
     wait::{Bell, Look, Waiter},
     watch::Watch,
 };
 
+/// How soon to look again for what is not reported: that a lock is free, or anything where there are no reports.
+const SOON: Duration = Duration::from_millis(1);
+/// The same where only a segment that was made shorter is not.
+const LATER: Duration = Duration::from_millis(20);
+
 /// What every endpoint over a segment has.
 #[derive(Debug)]
 pub(crate) struct Member {
+    /// Wakes who awaits this end; `None` inside if nothing can. Above the seat, so that it lets go of the segment before that closes.
+    listener: Option<Option<Listener>>,
+    /// How many openings and closings there were when this end was last armed; no count at first.
+    armed: u64,
+    /// Whether what it wanted was there when it last looked, and a lock that it did not get.
+    pub(crate) contended: bool,
     seat: Seat,
     waiter: Waiter,
 }
@@ -94,6 +109,9 @@ impl Member {
     ) -> Self {
         let guarded = segment.is_guarded();
         let member = Self {
+            listener: None,
+            armed: u64::MAX,
+            contended: false,
             seat: Seat {
                 watch: OnceCell::new(),
                 meter: segment.side_meter(end),
@@ -173,6 +191,30 @@ impl Member {
             .wait(seat.bell(), deadline, seat.waits(), &watched, &mut look)
     }
 
+    /// Has `waker` woken when this end may be ready, if a barrier and a look follow.
+    pub(crate) fn arm(&mut self, waker: &Waker) {
+        let Self { seat, waiter, .. } = self;
+        let changes = seat.segment.changes().into();
+        if self.armed != changes {
+            // Somebody has come, gone or died: the kernel is asked, whenever it was asked before.
+            waiter.doubt();
+            self.armed = changes;
+        }
+        let listen = || Listener::new(&seat.segment, seat.end).ok();
+        if let Some(listener) = self.listener.get_or_insert_with(listen) {
+            listener.arm(seat.bell(), waker);
+        }
+    }
+
+    /// How soon to look again for what wakes nobody.
+    pub(crate) fn recheck(&self) -> Option<Duration> {
+        let listener = self.listener.as_ref().and_then(Option::as_ref);
+        if self.contended || !listener.is_some_and(Listener::works) {
+            return Some(SOON);
+        }
+        self.seat.segment.is_guarded().then_some(LATER)
+    }
+
     /// Waits until the side across is there.
     pub(crate) fn wait_peer(&mut self, deadline: Deadline) -> io::Result<bool> {
         // Also who came and went again was there.
@@ -233,17 +275,16 @@ impl Seat {
 
     /// What this end sleeps for: the other side's progress.
     fn bell(&self) -> Bell<'_> {
-        let header = self.segment.header();
         match self.end {
-            End::Sender => header.room(),
-            End::Receiver => header.items(),
+            End::Sender => self.segment.room(),
+            End::Receiver => self.segment.items(),
         }
     }
 
     /// Whether a death rings the bell, from now on at the latest.
     fn is_watched(&self) -> bool {
         let watch = self.watch.get_or_init(|| {
-            let fd = self.segment.fd().ok()?;
+            let fd = self.segment.object().as_ref().map(Arc::clone)?;
             let alarm = self.segment.alarm();
             let alarm = move || {
                 if !crash::is_left_out(Step::WatchDeaths) {
@@ -305,6 +346,22 @@ impl Seat {
 /// The methods of [`Endpoint`](crate::Endpoint) that a `member` answers.
 macro_rules! endpoint_by_member {
     () => {
+        $crate::transport::family::member::endpoint_by_member!(blocking);
+
+        fn readiness(&self) -> $crate::Readiness {
+            $crate::Readiness::Waker
+        }
+
+        fn arm(&mut self, waker: &std::task::Waker) {
+            self.member.arm(waker);
+        }
+
+        fn recheck(&self) -> Option<std::time::Duration> {
+            self.member.recheck()
+        }
+    };
+    // Of one that nobody can await.
+    (blocking) => {
         fn is_disconnected(&self) -> bool {
             self.member.seat().is_disconnected()
         }

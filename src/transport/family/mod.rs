@@ -6,6 +6,7 @@ pub(crate) mod fifo_name;
 pub(crate) mod frame;
 pub(crate) mod holder;
 pub(crate) mod keeper;
+pub(crate) mod listener;
 pub(crate) mod member;
 pub(crate) mod number;
 pub(crate) mod path;

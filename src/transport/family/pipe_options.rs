@@ -121,6 +121,7 @@ pub(crate) fn capabilities(mode: PipeMode) -> Capabilities {
         senders: fan,
         receivers: fan,
         pollable: true,
+        awaitable: true,
         kernel_buffered: true,
         ..Capabilities::LEAST
     }

@@ -298,6 +298,11 @@ impl Endpoint for StreamSender {
         Some(self.ends.fd.as_fd())
     }
 
+    fn recheck(&self) -> Option<Duration> {
+        // Nothing tells of a receiver that comes to a FIFO and goes.
+        self.ends.keeper.as_ref().map(|_| NAP)
+    }
+
     fn handoff(&self) -> io::Result<Handoff> {
         self.ends.handoff(&self.address, End::Sender)
     }

@@ -59,7 +59,7 @@ impl BroadcastSender {
         let segment = self.member.segment();
         self.producer.publish(ring(segment));
         segment.header().producer.tally.add(messages, bytes);
-        segment.header().items().notify();
+        segment.items().notify();
     }
 }
 

@@ -142,7 +142,7 @@ impl MpmcReceiver {
     /// Wakes senders.
     #[inline]
     fn notify(&self) {
-        self.member.segment().header().room().notify();
+        self.member.segment().room().notify();
     }
 }
 
@@ -160,7 +160,7 @@ fn look_deeper(seat: &Seat, me: u16, look: Look) -> Option<Result<Taken, RecvErr
         owner != me && (owner == NOBODY || graves.has(owner))
     });
     drop(graves);
-    seat.segment().header().room().notify();
+    seat.segment().room().notify();
     let found = match recovered {
         Ok(Some(taken)) => Ok(taken),
         Ok(None) => ring.take(me, &mut Pace::default()),

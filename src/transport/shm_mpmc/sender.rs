@@ -76,7 +76,7 @@ impl MpmcSender {
     /// Wakes receivers.
     #[inline]
     fn notify(&self) {
-        self.member.segment().header().items().notify();
+        self.member.segment().items().notify();
     }
 
     pub(super) fn new(channel: &ShmMpmc, segment: Segment) -> Result<Self, OpenError> {

@@ -87,7 +87,7 @@ impl SpscReceiver {
                 let segment = self.member.segment();
                 if let Some(len) = self.consumer.recv(ring(segment), buf) {
                     segment.header().consumer.tally.add(1, len);
-                    segment.header().room().notify();
+                    segment.room().notify();
                     return Ok(len);
                 }
             }
@@ -121,7 +121,7 @@ impl SpscReceiver {
         let segment = self.member.segment();
         self.consumer.finish(ring(segment));
         segment.header().consumer.tally.add(messages, bytes);
-        segment.header().room().notify();
+        segment.room().notify();
     }
 }
 
@@ -184,7 +184,7 @@ impl Receiver for SpscReceiver {
         let segment = self.member.segment();
         if let Some(len) = self.consumer.recv(ring(segment), buf) {
             segment.header().consumer.tally.add(1, len);
-            segment.header().room().notify();
+            segment.room().notify();
             return Ok(len);
         }
         self.recv_slowly(buf, deadline)

@@ -147,7 +147,7 @@ impl SpscSender {
     /// Wakes the receiver.
     #[inline]
     fn notify(&self) {
-        self.member.segment().header().items().notify();
+        self.member.segment().items().notify();
     }
 }
 

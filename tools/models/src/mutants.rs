@@ -3,7 +3,10 @@
 use std::{
     env,
     process::{Command, Stdio},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
 };
 
@@ -55,6 +58,18 @@ const UNSEEN: &[Unseen] = &include!("unseen.in");
 /// Tells a child which mutants it has.
 const VARIABLE: &str = "LANEWAY_MUTANTS";
 
+/// What a mutant without a step is called by.
+const WITHOUT: &str = "without:";
+/// The steps whose lack a model tells; tools/crash looks after the others.
+const STEPS: &[&str] = &["Step::ReportNews"];
+/// What this process leaves out.
+static LEFT_OUT: OnceLock<String> = OnceLock::new();
+
+/// Whether this process leaves a step out.
+pub(crate) fn is_left_out(step: &str) -> bool {
+    LEFT_OUT.get().is_some_and(|left| left == step)
+}
+
 /// Becomes the mutant that the parent wants, if it wants one.
 ///
 /// # Panics
@@ -62,6 +77,11 @@ const VARIABLE: &str = "LANEWAY_MUTANTS";
 pub fn become_one() {
     let wanted = env::var(VARIABLE).unwrap_or_default();
     for wanted in wanted.split_whitespace() {
+        if let Some(step) = wanted.strip_prefix(WITHOUT) {
+            // Once at the start.
+            let _ = LEFT_OUT.set(step.to_owned());
+            continue;
+        }
         let mutant = all().find(|mutant| mutant.key() == wanted);
         let Mutant { site, to } = mutant.expect("a mutant");
         sync::mutate(site, to);
@@ -164,16 +184,21 @@ impl Mutant {
 /// The model that tells these, if one does.
 fn caught_by(mutants: &[Mutant], seconds: u64) -> Option<&'static str> {
     let keys: Vec<String> = mutants.iter().map(Mutant::key).collect();
+    let models = mutants.first().map(Mutant::models).unwrap_or_default();
+    first_to_tell(models, &keys.join(" "), seconds)
+}
+
+/// The first of these models that tells these mutants, named by their keys.
+fn first_to_tell(models: Vec<Model>, keys: &str, seconds: u64) -> Option<&'static str> {
     let told = |model: &Model| {
         let status = Command::new("/proc/self/exe")
             .args(["model", model.name, "--seconds", &seconds.to_string()])
-            .env(VARIABLE, keys.join(" "))
+            .env(VARIABLE, keys)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status();
         !status.expect("this program runs").success()
     };
-    let models = mutants.first().map(Mutant::models).unwrap_or_default();
     models.into_iter().find(told).map(|model| model.name)
 }
 
@@ -201,6 +226,18 @@ pub fn run(file: Option<&str>, seconds: u64) -> bool {
             scope.spawn(work);
         }
     });
+    for step in STEPS {
+        let models = models::all().filter(|model| file.is_none_or(|file| model.file == file));
+        let told = first_to_tell(models.collect(), &format!("{WITHOUT}{step}"), seconds);
+        let (told, missed) = match told {
+            Some(model) => (format!("caught by `{model}`"), 0),
+            // Another file's.
+            None if file.is_some_and(|file| file != "wait.rs") => continue,
+            None => ("NOT CAUGHT".to_owned(), 1),
+        };
+        println!("     {:46} {told}", format!("without {step}"));
+        wrong.fetch_add(missed, Ordering::Relaxed);
+    }
     let (caught, wrong) = (caught.into_inner(), wrong.into_inner());
     println!(
         "{caught} of {} caught, {wrong} not as it is known",

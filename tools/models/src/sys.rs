@@ -54,6 +54,45 @@ pub(crate) mod futex {
     }
 }
 
+/// What inotify reports on an object, to whoever watches it.
+pub(crate) mod report {
+    use std::io;
+
+    use loom::{
+        lazy_static,
+        sync::{Condvar, Mutex},
+    };
+
+    /// There is one.
+    pub(crate) type Object = ();
+
+    lazy_static! {
+        /// How many reports there were.
+        static ref REPORTS: (Mutex<u32>, Condvar) = (Mutex::new(0), Condvar::new());
+    }
+
+    pub(crate) fn report(_: &Object) -> io::Result<()> {
+        let (count, heard) = &*REPORTS;
+        *count.lock().expect("no panic") += 1;
+        heard.notify_all();
+        Ok(())
+    }
+
+    /// How many there were.
+    pub(crate) fn count() -> u32 {
+        *REPORTS.0.lock().expect("no panic")
+    }
+
+    /// Waits for another, after so many.
+    pub(crate) fn wait(seen: u32) {
+        let (count, heard) = &*REPORTS;
+        let mut count = count.lock().expect("no panic");
+        while *count == seen {
+            count = heard.wait(count).expect("no panic");
+        }
+    }
+}
+
 /// A barrier in every process: see `sync::compiler_fence`.
 pub(crate) mod membarrier {
     use std::sync::atomic::AtomicBool;
@@ -65,6 +104,10 @@ pub(crate) mod membarrier {
     /// Says whether this system has one.
     pub(crate) fn works(works: bool) {
         WORKS.store(works, Ordering::Relaxed);
+    }
+
+    pub(crate) fn register() -> bool {
+        WORKS.load(Ordering::Relaxed)
     }
 
     pub(crate) fn barrier() -> bool {

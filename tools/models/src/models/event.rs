@@ -11,8 +11,8 @@ use crate::{
     Deadline,
     models::Model,
     sync::{self, compiler_fences_are_full},
-    sys::{futex, membarrier},
-    wait::{Bell, Event},
+    sys::{futex, membarrier, report},
+    wait::{Bell, Event, settle},
 };
 
 const FILE: &str = "wait.rs";
@@ -22,6 +22,25 @@ pub(super) const MODELS: &[Model] = &[
     Model::exhaustive("event, publishers fence", FILE, fenced),
     Model::bounded("event, twice to one sleeper", FILE, 3, twice),
     Model::exhaustive("event, of two who publish one sees both", FILE, worth),
+    Model::exhaustive("event, reports, a barrier in every process", FILE, reported),
+    Model::exhaustive(
+        "event, reports, publishers fence",
+        FILE,
+        reported_by_who_fences,
+    ),
+    Model::bounded("event, reports, twice to one", FILE, 3, reported_twice),
+    Model::bounded(
+        "event, reports, one sleeps, one awaits",
+        FILE,
+        2,
+        one_sleeps_one_awaits,
+    ),
+    Model::bounded(
+        "event, reports, two publish, one awaits",
+        FILE,
+        2,
+        two_report,
+    ),
     Model::bounded("event, two publish, one sleeps", FILE, 2, two_publish),
     Model::bounded("event, one publishes, two sleep", FILE, 2, two_sleep),
     Model::bounded(
@@ -62,6 +81,7 @@ impl Shared {
         Bell {
             event: &self.event,
             fences: &self.fences,
+            object: &(),
         }
     }
 
@@ -79,6 +99,84 @@ impl Shared {
                 return;
             }
         }
+    }
+}
+
+impl Shared {
+    /// Awaits a report until there is this news. One that is not made is a deadlock.
+    fn await_report(&self, which: usize, what: u32) {
+        let look = || self.news[which].load(Ordering::Acquire) >= what;
+        while !look() {
+            // The waker is there before the flag is up.
+            let seen = report::count();
+            self.bell().call();
+            settle();
+            if look() {
+                return;
+            }
+            report::wait(seen);
+        }
+    }
+}
+
+/// Accepted: who awaits a report gets it.
+fn reported() {
+    compiler_fences_are_full(true);
+    let shared = Shared::new(false);
+    let other = Arc::clone(&shared);
+    let publisher = thread::spawn(move || other.publish(0, 1));
+    shared.await_report(0, 1);
+    publisher.join().expect("no panic");
+}
+
+fn reported_by_who_fences() {
+    compiler_fences_are_full(false);
+    let shared = Shared::new(true);
+    let other = Arc::clone(&shared);
+    let publisher = thread::spawn(move || other.publish(0, 1));
+    shared.await_report(0, 1);
+    publisher.join().expect("no panic");
+}
+
+/// Accepted: it gets one each time.
+fn reported_twice() {
+    compiler_fences_are_full(true);
+    let shared = Shared::new(false);
+    let other = Arc::clone(&shared);
+    let publisher = thread::spawn(move || {
+        other.publish(0, 1);
+        other.publish(0, 2);
+    });
+    shared.await_report(0, 1);
+    shared.await_report(0, 2);
+    publisher.join().expect("no panic");
+}
+
+/// Accepted: both are woken, each in its own way.
+fn one_sleeps_one_awaits() {
+    compiler_fences_are_full(true);
+    let shared = Shared::new(false);
+    let sleeping = Arc::clone(&shared);
+    let sleeper = thread::spawn(move || sleeping.await_news(0, 1));
+    let awaiting = Arc::clone(&shared);
+    let awaiter = thread::spawn(move || awaiting.await_report(0, 1));
+    shared.publish(0, 1);
+    sleeper.join().expect("no panic");
+    awaiter.join().expect("no panic");
+}
+
+/// Accepted: it sees the news of both.
+fn two_report() {
+    compiler_fences_are_full(true);
+    let shared = Shared::new(false);
+    let publishers = [0, 1].map(|which| {
+        let other = Arc::clone(&shared);
+        thread::spawn(move || other.publish(which, 1))
+    });
+    shared.await_report(0, 1);
+    shared.await_report(1, 1);
+    for publisher in publishers {
+        publisher.join().expect("no panic");
     }
 }
 
