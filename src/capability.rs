@@ -40,6 +40,9 @@ pub struct Capabilities {
     pub zero_copy_recv: bool,
     /// A message that a receiver had taken and not finished when it died is given again, to its successor or to another.
     pub redelivers: bool,
+    /// What is sent before a receiver has come waits in the channel. Where it does not, the sender waits: for it a channel to which no
+    /// receiver has come yet is [`Full`](crate::SendError::Full).
+    pub holds_early: bool,
     /// A message passes through a buffer in the kernel, and each call enters the kernel.
     pub kernel_buffered: bool,
     /// How long messages and the name live.
@@ -47,7 +50,7 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
-    /// The least that a transport does: one sender, one receiver, nothing else. Set the fields that differ.
+    /// The least that a transport does: one sender, one receiver, what is sent early waits, nothing else. Set the fields that differ.
     pub const LEAST: Self = Self {
         senders: Fan::One,
         receivers: Fan::One,
@@ -57,6 +60,7 @@ impl Capabilities {
         zero_copy_send: false,
         zero_copy_recv: false,
         redelivers: false,
+        holds_early: true,
         kernel_buffered: false,
         lifetime: Lifetime::Endpoints,
     };

@@ -426,7 +426,9 @@ fn batch_stops_when_full<C: Channel>(subject: &Subject<C>) {
         text(&mut rx);
     }
     let message: &[u8] = &[1; 100];
-    let batch = vec![message; 2 * capacity + 100];
+    // Together they may need less room than one by one.
+    let most = capacity.max(tx.limits().capacity / message.len());
+    let batch = vec![message; 2 * most + 100];
     let sent = tx.send_batch_by(&batch, Deadline::NOW).expect("some go");
     assert!(sent < batch.len());
     let full = tx.send_batch_by(&batch, Deadline::NOW);
@@ -643,16 +645,35 @@ fn wait_peer<C: Channel>(subject: &Subject<C>) {
     });
 }
 
-/// What is sent before a receiver comes waits for it.
+/// What is sent before a receiver comes waits for it, or its sender does.
 fn sender_first<C: Channel>(subject: &Subject<C>) {
     let channel = subject.channel();
     if channel.address().is_anonymous() {
         return;
     }
     let mut tx = channel.sender().expect("opens");
-    tx.send(b"early").expect("waits in the channel");
+    let early = if channel.capabilities().holds_early {
+        tx.send(b"early").expect("waits in the channel");
+        None
+    } else {
+        let start = Instant::now();
+        let full = tx.send_timeout(b"too early", SHORT);
+        assert!(matches!(full, Err(SendError::Full)), "{full:?}");
+        assert!(start.elapsed() >= SHORT);
+        Some(b"early")
+    };
     assert!(!tx.is_disconnected(), "nobody yet is not gone");
-    let mut rx = channel.receiver().expect("opens");
+    let (mut tx, mut rx) = thread::scope(|scope| {
+        let sender = scope.spawn(move || {
+            if let Some(message) = early {
+                tx.send(message).expect("waits for a receiver");
+            }
+            tx
+        });
+        thread::sleep(SHORT);
+        let rx = channel.receiver().expect("opens");
+        (sender.join().expect("sends"), rx)
+    });
     assert_eq!(text(&mut rx), b"early");
     tx.send(b"late").expect("sends");
     assert_eq!(text(&mut rx), b"late");
