@@ -27,6 +27,7 @@ mod folder;
 mod object;
 mod remove;
 mod segment;
+mod socket;
 mod survey;
 
 pub use census::Users;

@@ -160,7 +160,7 @@ fn take_pending(set: &SigSet) {
 
 /// Makes EINTR invisible.
 #[inline]
-fn retry(mut call: impl FnMut() -> isize) -> io::Result<usize> {
+pub(super) fn retry(mut call: impl FnMut() -> isize) -> io::Result<usize> {
     loop {
         match usize::try_from(call()) {
             Ok(moved) => return Ok(moved),

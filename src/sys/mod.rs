@@ -17,6 +17,7 @@
 //! * S10. Pages are replaced only inside a range whose mapping outlives its guard, and every reference to them is to atomics, or
 //!   to bytes that anybody may write.
 
+pub(crate) mod ancillary;
 pub(crate) mod fd;
 pub(crate) mod futex;
 pub(crate) mod inherit;

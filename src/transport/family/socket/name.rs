@@ -5,12 +5,13 @@
 //! files carry the sticky bit, which tells ours from others'.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs::{self, File, Metadata, OpenOptions},
     io::{self, Write},
     os::{
         fd::{AsRawFd, OwnedFd},
         unix::{
+            ffi::OsStrExt,
             fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt},
             net::UnixListener,
         },
@@ -40,6 +41,8 @@ use crate::{
 pub(crate) const OURS: u32 = 0o1000;
 /// For the owner alone.
 const PRIVATE: u32 = 0o600;
+/// What the lock's path ends in.
+const LOCK: &str = ".lock";
 /// What the lock's first word is.
 const WORD: &str = "laneway";
 
@@ -54,7 +57,7 @@ pub(crate) struct SocketName {
 /// The path of the lock beside a socket.
 pub(crate) fn lock_path(path: &Path) -> PathBuf {
     let mut lock: OsString = path.as_os_str().to_owned();
-    lock.push(".lock");
+    lock.push(LOCK);
     lock.into()
 }
 
@@ -160,6 +163,10 @@ impl SocketName {
             fs::remove_file(&self.lock_path).map_err(|e| place.os(e))?;
             return Ok(None);
         }
+        // For those who look at the machine.
+        let mut lock = &self.lock;
+        lock.set_len(0).map_err(|e| place.os(e))?;
+        writeln!(lock, "{WORD} {}", place.scheme).map_err(|e| place.os(e))?;
         match there {
             Ok(meta) if meta.file_type().is_socket() && is_ours(&meta) => {
                 fs::remove_file(&self.path).map_err(|e| place.os(e))?;
@@ -179,9 +186,6 @@ impl SocketName {
         let address = UnixAddr::new(place.path()).map_err(failed)?;
         bind(socket.as_raw_fd(), &address).map_err(failed)?;
         crash::reach(Point::SocketBound);
-        let mut lock = &self.lock;
-        lock.set_len(0).map_err(|e| place.os(e))?;
-        writeln!(lock, "{WORD} {}", place.scheme).map_err(|e| place.os(e))?;
         self.publish(Fingerprint::UNTYPED)
             .map_err(|e| place.os(e))?;
         presence::join(&self.lock, End::Receiver).map_err(|e| place.os(e))?;
@@ -253,7 +257,13 @@ pub(crate) fn remove_stale(path: &Path) -> io::Result<bool> {
 
 /// Whether anybody listens at a path of ours.
 pub(crate) fn is_used(path: &Path) -> io::Result<bool> {
-    presence::has_any(&open_lock(&lock_path(path), false)?)
+    presence::has_any(open_lock(&lock_path(path), false)?)
+}
+
+/// The path of the socket that a lock belongs to, if it is called as one.
+pub(crate) fn socket_path(lock: &Path) -> Option<PathBuf> {
+    let path = lock.as_os_str().as_bytes().strip_suffix(LOCK.as_bytes())?;
+    Some(OsStr::from_bytes(path).into())
 }
 
 /// Removes the path and its lock, whoever uses them.
