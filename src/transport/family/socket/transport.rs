@@ -85,8 +85,8 @@ macro_rules! socket_channel {
         }
 
         impl $crate::Channel for $channel {
-            type Sender = $crate::transport::SocketSender;
-            type Receiver = $crate::transport::SocketReceiver;
+            type Sender = $crate::transport::family::socket::sender::SocketSender;
+            type Receiver = $crate::transport::family::socket::receiver::SocketReceiver;
 
             fn address(&self) -> $crate::Address {
                 self.0.address()
@@ -101,25 +101,31 @@ macro_rules! socket_channel {
             }
 
             fn sender(&self) -> Result<Self::Sender, $crate::OpenError> {
-                $crate::transport::SocketSender::by_name(self.0.clone())
+                $crate::transport::family::socket::sender::SocketSender::by_name(self.0.clone())
             }
 
             fn receiver(&self) -> Result<Self::Receiver, $crate::OpenError> {
-                $crate::transport::SocketReceiver::by_name(self.0.clone())
+                $crate::transport::family::socket::receiver::SocketReceiver::by_name(self.0.clone())
             }
 
             fn adopt_sender(
                 &self,
                 handoff: $crate::Handoff,
             ) -> Result<Self::Sender, $crate::OpenError> {
-                $crate::transport::SocketSender::adopt(self.0.clone(), handoff)
+                $crate::transport::family::socket::sender::SocketSender::adopt(
+                    self.0.clone(),
+                    handoff,
+                )
             }
 
             fn adopt_receiver(
                 &self,
                 handoff: $crate::Handoff,
             ) -> Result<Self::Receiver, $crate::OpenError> {
-                $crate::transport::SocketReceiver::adopt(self.0.clone(), handoff)
+                $crate::transport::family::socket::receiver::SocketReceiver::adopt(
+                    self.0.clone(),
+                    handoff,
+                )
             }
 
             fn unlink(&self) -> std::io::Result<()> {
