@@ -57,6 +57,9 @@ pub struct Capabilities {
     pub lossy: bool,
     /// A message that a receiver had taken and not finished when it died is given again, to its successor or to another.
     pub redelivers: bool,
+    /// What is sent before a receiver has come waits in the channel. Where it does not, the sender waits: for it a channel to which no
+    /// receiver has come yet is [`Full`](crate::SendError::Full).
+    pub holds_early: bool,
     /// A message passes through a buffer in the kernel, and each call enters the kernel.
     pub kernel_buffered: bool,
     /// How long messages and the name live.
@@ -64,7 +67,7 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
-    /// The least that a transport does: one sender, one receiver, nothing else. Set the fields that differ.
+    /// The least that a transport does: one sender, one receiver, what is sent early waits, nothing else. Set the fields that differ.
     pub const LEAST: Self = Self {
         senders: Fan::One,
         receivers: Fan::One,
@@ -77,6 +80,7 @@ impl Capabilities {
         delivery: Delivery::One,
         lossy: false,
         redelivers: false,
+        holds_early: true,
         kernel_buffered: false,
         lifetime: Lifetime::Endpoints,
     };

@@ -222,6 +222,11 @@ pub enum OpenErrorKind {
     Limit(SystemLimit),
     /// No permission.
     Denied,
+    /// The process across belongs to a user who is not among those allowed.
+    Stranger {
+        /// The user.
+        uid: u32,
+    },
     /// The handoff does not belong to this channel, or was adopted before.
     Handoff,
     /// The system refused for another reason: see `source`.
@@ -335,6 +340,10 @@ impl fmt::Display for OpenErrorKind {
                 "{name} is {value}; raise it with sysctl -w {name}=N, or ask for less"
             ),
             Self::Denied => f.write_str("no permission; run as its owner, or choose another name"),
+            Self::Stranger { uid } => write!(
+                f,
+                "user {uid} is not allowed at the other end; name the user there with allow_uid, or run both ends as one user"
+            ),
             Self::Handoff => f.write_str(
                 "the handoff is not for this end of this channel, or was adopted before; hand over a new one",
             ),
@@ -383,7 +392,9 @@ impl From<OpenError> for io::Error {
             OpenErrorKind::Busy => io::ErrorKind::AddrInUse,
             OpenErrorKind::NotFound => io::ErrorKind::NotFound,
             OpenErrorKind::NotReady => io::ErrorKind::TimedOut,
-            OpenErrorKind::Denied => io::ErrorKind::PermissionDenied,
+            OpenErrorKind::Denied | OpenErrorKind::Stranger { .. } => {
+                io::ErrorKind::PermissionDenied
+            }
             OpenErrorKind::Unsupported => io::ErrorKind::Unsupported,
             OpenErrorKind::NoSpace { .. } => io::ErrorKind::StorageFull,
             OpenErrorKind::Unnamed

@@ -17,6 +17,8 @@ mod private;
 mod queues;
 #[path = "bad_input/shape.rs"]
 mod shape;
+#[path = "bad_input/sockets.rs"]
+mod sockets;
 #[path = "bad_input/space.rs"]
 mod space;
 #[path = "bad_input/world.rs"]
@@ -34,6 +36,7 @@ fn main() {
         permission::CASES,
         queues::CASES,
         shape::CASES,
+        sockets::CASES,
         space::CASES,
     ]
     .concat();

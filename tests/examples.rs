@@ -25,6 +25,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &["one consumer did * jobs, the other *"],
     ),
     ("custom_transport", &["through my own transport"]),
+    ("handoff", &["took first", "took second", "took third"]),
     (
         "fork_and_wait",
         &[

@@ -18,7 +18,7 @@ const SCHEMA: u32 = 1;
 
 const HELP: &str = "\
 Listed are the segments in /dev/shm whose names start with laneway., with the System V queues that they belong to, and from the
-temporary folder, or those given by --in, the FIFOs that laneway made or that somebody has open as a channel, and the paths of queues.
+temporary folder, or those given by --in, the FIFOs that laneway made or that somebody has open as a channel, sockets, and the paths of queues.
 What has no name ends with its last process, and is not listed. Who has an object open is told by locks that the kernel
 holds for the living, not by process ids, so it is right also in containers.
 
@@ -53,7 +53,7 @@ pub(crate) struct Arguments {
 /// Where to look.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Where {
-    /// Look for FIFOs and the paths of queues in DIR, not in those below it; may be repeated (the temporary folder)
+    /// Look for FIFOs, sockets and the paths of queues in DIR, not in those below it; may be repeated (the temporary folder)
     #[arg(long = "in", value_name = "DIR")]
     folders: Vec<PathBuf>,
 }

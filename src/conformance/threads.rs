@@ -447,7 +447,9 @@ fn batch_stops_when_full<C: Channel>(subject: &Subject<C>) {
         text(&mut rx);
     }
     let message: &[u8] = &[1; 100];
-    let batch = vec![message; 2 * capacity + 100];
+    // Together they may need less room than one by one.
+    let most = capacity.max(tx.limits().capacity / message.len());
+    let batch = vec![message; 2 * most + 100];
     let sent = tx.send_batch_by(&batch, Deadline::NOW).expect("some go");
     assert!(sent < batch.len());
     let full = tx.send_batch_by(&batch, Deadline::NOW);
@@ -667,7 +669,7 @@ fn wait_peer<C: Channel>(subject: &Subject<C>) {
     });
 }
 
-/// What is sent before a receiver comes waits for it.
+/// What is sent before a receiver comes waits for it, or its sender does.
 fn sender_first<C: Channel>(subject: &Subject<C>) {
     if !subject.gives_each_once() {
         return;
@@ -677,9 +679,23 @@ fn sender_first<C: Channel>(subject: &Subject<C>) {
         return;
     }
     let mut tx = channel.sender().expect("opens");
-    tx.send(b"early").expect("waits in the channel");
+    let waits = !channel.capabilities().holds_early;
+    if waits {
+        let full = tx.send_timeout(b"too early", SHORT);
+        assert!(matches!(full, Err(SendError::Full)), "{full:?}");
+    } else {
+        tx.send(b"early").expect("waits in the channel");
+    }
     assert!(!tx.is_disconnected(), "nobody yet is not gone");
-    let mut rx = channel.receiver().expect("opens");
+    let (mut tx, mut rx) = thread::scope(|scope| {
+        let sender = scope.spawn(move || {
+            let sent = if waits { tx.send(b"early") } else { Ok(()) };
+            sent.map(|()| tx)
+        });
+        thread::sleep(SHORT);
+        let rx = channel.receiver().expect("opens");
+        (sender.join().expect("returns").expect("waits"), rx)
+    });
     assert_eq!(text(&mut rx), b"early");
     tx.send(b"late").expect("sends");
     assert_eq!(text(&mut rx), b"late");

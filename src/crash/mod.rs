@@ -158,6 +158,22 @@ named! {
         FifoGate = "fifo.gate",
         /// The place of an end was taken.
         FifoJoined = "fifo.joined",
+        /// A message is in a socket.
+        SocketSent = "socket.sent",
+        /// Something was taken from a socket.
+        SocketTaken = "socket.taken",
+        /// A sender is connected, and has not greeted.
+        SocketConnected = "socket.connected",
+        /// A receiver took a connection in.
+        SocketAccepted = "socket.accepted",
+        /// The lock beside a socket's path is there.
+        SocketLocked = "socket.locked",
+        /// Its gate is held.
+        SocketGate = "socket.gate",
+        /// The path of a socket is there, and nobody listens.
+        SocketBound = "socket.bound",
+        /// The place of the receiver was taken.
+        SocketJoined = "socket.joined",
     }
 }
 

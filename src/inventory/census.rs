@@ -6,6 +6,7 @@ use std::{
     fs::Metadata,
     io,
     os::unix::fs::MetadataExt,
+    path::Path,
 };
 
 use nix::sys::stat::{major, minor};
@@ -14,6 +15,8 @@ use crate::{End, presence};
 
 /// Where the kernel lists all locks.
 const LOCKS: &str = "/proc/locks";
+/// Where it lists the Unix sockets.
+const SOCKETS: &str = "/proc/net/unix";
 /// How often it is read: it comes in pages, and where something changes between two of them, others may be missed or come twice.
 const READINGS: usize = 5;
 
@@ -55,6 +58,27 @@ type Place = (u64, u64, u64);
 /// The users of all objects.
 #[derive(Debug, Default)]
 pub(super) struct Census(HashMap<Place, Users>);
+
+/// How many connections a socket's path has by the kernel's list of them. One whose sender has gone counts until its receiver has seen
+/// that. What is in another network namespace is not in the list.
+pub(super) fn connections(path: &Path) -> usize {
+    let list = fs::read_to_string(SOCKETS).unwrap_or_default();
+    let path = path.as_os_str().to_string_lossy();
+    list.lines()
+        .filter(|line| is_connection(line, &path))
+        .count()
+}
+
+/// Whether a line tells of a connection: `0000000000000000: 00000003 00000000 00000000 0005 03 4711 /tmp/x`.
+fn is_connection(line: &str, path: &str) -> bool {
+    let mut words = line.split_whitespace();
+    // Connected, or waiting to be taken in.
+    let is_one = matches!(words.nth(5), Some("02" | "03"));
+    is_one
+        && line
+            .split_once('/')
+            .is_some_and(|(_, rest)| path.strip_prefix('/') == Some(rest))
+}
 
 impl Census {
     /// Reads the list.
@@ -143,6 +167,25 @@ mod tests {
         assert_eq!(at((0, 0x1b, 42)), users(2, 1));
         assert_eq!(at((0xfe, 0x0a, 42)), users(0, 1));
         assert_eq!(census.0.len(), 2);
+    }
+
+    #[test]
+    fn connections_are_told_from_listeners_and_from_other_paths() {
+        let connected = "0000000000000000: 00000003 00000000 00000000 0005 03 4711 /tmp/a b";
+        assert!(is_connection(connected, "/tmp/a b"));
+        assert!(is_connection(
+            &connected.replace(" 03 ", " 02 "),
+            "/tmp/a b"
+        ));
+        assert!(!is_connection(
+            &connected.replace(" 03 ", " 01 "),
+            "/tmp/a b"
+        ));
+        assert!(!is_connection(connected, "/tmp/a"));
+        assert!(!is_connection(
+            "Num RefCount Protocol Flags Type St Inode Path",
+            "/tmp/a"
+        ));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! FIFOs, and the paths of System V queues.
+//! FIFOs, sockets, and the paths of System V queues.
 
 use std::{
     fs::{self, Metadata},
@@ -15,6 +15,7 @@ use crate::{
         Users,
         census::Census,
         object::{Kind, Object, State},
+        socket,
     },
     transport::family::{
         fifo_name,
@@ -50,6 +51,10 @@ pub(super) fn object(entry: &Entry, census: &Census, names: &[String]) -> Option
     let users = census.of(meta);
     let mut object = if meta.file_type().is_fifo() {
         fifo(path, meta, users)?
+    } else if meta.file_type().is_socket() {
+        socket::object(path, meta, census)?
+    } else if socket::is_lock(path, meta) {
+        socket::of_lock(path, meta, census)?
     } else if queue_place::is_ours(meta) && !has_segment(meta, names) {
         let mut object = Object::found(path.clone(), Kind::Queue, meta, Users::default());
         object.address = Some(Address::of("sysv", path.as_os_str()));

@@ -30,6 +30,7 @@ mod observer;
 mod remove;
 mod segment;
 mod slots;
+mod socket;
 mod survey;
 
 pub use census::Users;

@@ -20,6 +20,8 @@ pub enum Kind {
     Queue,
     /// A FIFO.
     Fifo,
+    /// A Unix socket, with the lock beside it.
+    Socket,
     /// The ledger of a [`process::Queue`](crate::process::Queue), which lies beside the queue's channel.
     Ledger,
     /// Something else in the place of one of these.
@@ -32,6 +34,7 @@ impl fmt::Display for Kind {
             Self::Ring => "ring",
             Self::Queue => "queue",
             Self::Fifo => "fifo",
+            Self::Socket => "socket",
             Self::Ledger => "ledger",
             Self::Other => "other",
         })

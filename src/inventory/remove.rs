@@ -14,7 +14,7 @@ use crate::{
     inventory::{
         RemoveError, RemoveErrorKind, folder,
         object::{Kind, Object, State},
-        segment,
+        segment, socket,
     },
     presence::Gate,
     shm::{layout::LAYOUT, name},
@@ -52,6 +52,7 @@ impl Object {
         let removed = match self.state {
             State::Foreign(_) | State::Corrupt(_) => return self.check(),
             _ if self.kind == Kind::Fifo => remove_fifo(&self.path),
+            _ if self.kind == Kind::Socket => socket::remove(&self.path),
             State::HalfMade => remove_path(&self.path),
             _ => self.remove_segment(),
         };

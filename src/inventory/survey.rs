@@ -13,7 +13,7 @@ use crate::{
     shm::name,
 };
 
-/// Where to look: `/dev/shm`, where all segments are, and the folders that may hold FIFOs and the paths of System V queues.
+/// Where to look: `/dev/shm`, where all segments are, and the folders that may hold FIFOs, sockets and the paths of System V queues.
 ///
 /// What it cannot see is what has no name: an anonymous segment, pipe or shared value goes with the last process that has it, so none is
 /// ever left. A System V queue is found by the segment beside it.

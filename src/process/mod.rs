@@ -4,6 +4,7 @@
 //! this beside Python's `multiprocessing`.
 
 mod child;
+mod courier;
 mod duplex;
 mod entry;
 #[allow(
@@ -23,6 +24,7 @@ mod stray;
 mod wait;
 
 pub use child::Child;
+pub use courier::{Courier, CourierError};
 pub use duplex::{Duplex, duplex, simplex};
 pub use entry::Entries;
 pub use fork::{Fork, ForkError, fork, fork_anyway};

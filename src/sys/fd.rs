@@ -160,7 +160,7 @@ fn take_pending(set: &SigSet) {
 
 /// Makes EINTR invisible.
 #[inline]
-fn retry(mut call: impl FnMut() -> isize) -> io::Result<usize> {
+pub(super) fn retry(mut call: impl FnMut() -> isize) -> io::Result<usize> {
     loop {
         match usize::try_from(call()) {
             Ok(moved) => return Ok(moved),
@@ -174,11 +174,21 @@ fn retry(mut call: impl FnMut() -> isize) -> io::Result<usize> {
     }
 }
 
-/// The bytes that wait in a pipe, asked at either end.
+/// The bytes that wait in a pipe, asked at either end, or to be read from a socket.
 pub(crate) fn unread(fd: BorrowedFd<'_>) -> io::Result<usize> {
+    ask(fd, libc::FIONREAD)
+}
+
+/// The bytes that a socket's own sending takes of its room, with what the kernel adds to them.
+pub(crate) fn unsent(fd: BorrowedFd<'_>) -> io::Result<usize> {
+    ask(fd, libc::TIOCOUTQ)
+}
+
+/// Asks a question whose answer is a number of bytes.
+fn ask(fd: BorrowedFd<'_>, question: libc::c_ulong) -> io::Result<usize> {
     let mut bytes = MaybeUninit::<libc::c_int>::zeroed();
-    // SAFETY: by S1; FIONREAD writes one int.
-    let status = unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONREAD, bytes.as_mut_ptr()) };
+    // SAFETY: by S1; both questions have one int written.
+    let status = unsafe { libc::ioctl(fd.as_raw_fd(), question, bytes.as_mut_ptr()) };
     Errno::result(status)?;
     // SAFETY: by S2; an int was there from the start.
     let bytes = unsafe { bytes.assume_init() };

@@ -18,6 +18,7 @@
 //!   to bytes that anybody may write.
 //! * S11. A descriptor that a registration owns is lent for reading only, so it stays open, and keeps its number, as long as the runtime knows it.
 
+pub(crate) mod ancillary;
 pub(crate) mod fd;
 pub(crate) mod futex;
 pub(crate) mod inherit;

@@ -16,9 +16,14 @@ mod shm_locked;
 mod shm_mpmc;
 mod shm_spsc;
 mod sysv;
+mod unix_seqpacket;
+mod unix_stream;
 
 pub use family::{
-    pipe_options::PipeMode, stream_receiver::StreamReceiver, stream_sender::StreamSender,
+    pipe_options::PipeMode,
+    socket::{receiver::SocketReceiver, sender::SocketSender},
+    stream_receiver::StreamReceiver,
+    stream_sender::StreamSender,
 };
 pub use fifo::Fifo;
 pub use pipe::Pipe;
@@ -27,6 +32,8 @@ pub use shm_locked::{LockChoice, LockedReceiver, LockedSender, ShmLocked};
 pub use shm_mpmc::{MpmcReceiver, MpmcSender, ShmMpmc};
 pub use shm_spsc::{ShmSpsc, SpscReceiver, SpscSender};
 pub use sysv::{Select, Sysv, SysvReceiver, SysvSender};
+pub use unix_seqpacket::UnixSeqpacket;
+pub use unix_stream::UnixStream;
 
 use crate::Driver;
 
@@ -34,6 +41,8 @@ use crate::Driver;
 pub(crate) const BUILTIN: &[Driver] = &[
     Driver::of::<Pipe>(),
     Driver::of::<Fifo>(),
+    Driver::of::<UnixSeqpacket>(),
+    Driver::of::<UnixStream>(),
     Driver::of::<Sysv>(),
     Driver::of::<ShmLocked>(),
     Driver::of::<ShmSpsc>(),

@@ -47,7 +47,7 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 /// Panics unless opening is refused with a reason that has `word`.
-fn assert_not_ours<C: Channel>(channel: &C, word: &str) {
+pub(crate) fn assert_not_ours<C: Channel>(channel: &C, word: &str) {
     for error in refused(channel) {
         assert!(matches!(error.kind, OpenErrorKind::Refused(_)), "{error}");
         assert_says(
@@ -58,13 +58,13 @@ fn assert_not_ours<C: Channel>(channel: &C, word: &str) {
 }
 
 /// Makes a FIFO with this mode.
-fn make_fifo(path: &Path, mode: u32) {
+pub(crate) fn make_fifo(path: &Path, mode: u32) {
     mkfifo(path, Mode::from_bits_truncate(mode)).expect("makes");
     set_mode(path, mode);
 }
 
 /// Makes what is not a regular file at `path`, one thing after the other.
-fn each_thing(path: &Path, mut check: impl FnMut(&str)) {
+pub(crate) fn each_thing(path: &Path, mut check: impl FnMut(&str)) {
     fs::create_dir(path).expect("makes");
     check("directory");
     fs::remove_dir(path).expect("is ours");

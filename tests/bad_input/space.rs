@@ -231,7 +231,7 @@ fn no_descriptor_left_for_a_segment() {
 }
 
 /// At whatever step the descriptors run out, nothing stays.
-fn without_descriptors(address: &str) {
+pub(crate) fn without_descriptors(address: &str) {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
     let channel = channel(address);
     let next = fs::File::open("/dev/null").expect("a descriptor");

@@ -21,6 +21,7 @@ fn leave_all() -> Vec<String> {
         Holder::start("hold", &address).kill();
         let kind = match address.split(':').next() {
             Some("fifo") => "fifo",
+            Some(unix) if unix.starts_with("unix") => "socket",
             Some("sysv") => "queue",
             _ => "ring",
         };

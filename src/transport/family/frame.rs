@@ -93,6 +93,11 @@ impl Head {
         self.total <= PIPE_BUF
     }
 
+    /// Whether it is a note between the two ends of a socket, and no message.
+    pub(crate) const fn is_note(&self) -> bool {
+        self.word & SHORT != 0 && (self.word & !SHORT) >> (2 * LENGTH_BITS) == 0
+    }
+
     /// Whether this is the trailer of the frame, or none is needed.
     pub(crate) fn is_closed_by(&self, behind: &[u8]) -> bool {
         self.is_short() || behind.first_chunk() == Some(&(!self.word).to_le_bytes())
@@ -189,6 +194,37 @@ impl Pledged {
         self.following = left;
     }
 
+    /// Writes the first of `messages` behind nothing, as many as one atomic write holds, and tells how many those are.
+    pub(crate) fn gather(&mut self, frames: &mut Vec<u8>, messages: &[&[u8]], max: usize) -> usize {
+        let mut gathered = 0;
+        let mut alike = true;
+        let mut size = None;
+        for message in messages {
+            let total = self.total(message.len());
+            if frames.len() + total > PIPE_BUF || message.len() > max {
+                break;
+            }
+            alike &= total == HEADER + message.len() && *size.get_or_insert(total) == total;
+            self.put(frames, message);
+            gathered += 1;
+        }
+        if gathered > 1 && alike {
+            self.put_run(frames, gathered);
+        }
+        gathered
+    }
+
+    /// Writes a note behind `frames`, which pledges nothing; every message pledges at least the next.
+    pub(crate) fn put_note(&mut self, frames: &mut Vec<u8>, note: &[u8]) {
+        let start = frames.len();
+        self.put(frames, note);
+        if let Some(head) = frames.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
+            let word = u32::from_le_bytes(*head) & !(mark(MOST_FOLLOWING) & !SHORT);
+            *head = word.to_le_bytes();
+        }
+        self.last = 0;
+    }
+
     /// Pledges, in each of these `count` frames of one size, those behind it and as many again.
     pub(crate) fn put_run(&mut self, frames: &mut [u8], count: usize) {
         let size = frames.len() / count;
@@ -257,6 +293,19 @@ mod tests {
             frame.len()
         });
         assert_eq!(short, [32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 5]);
+    }
+
+    #[test]
+    fn a_note_is_told_from_messages_and_keeps_what_was_pledged() {
+        let mut pledged = Pledged::NOTHING;
+        let mut frames = Vec::new();
+        pledged.put(&mut frames, &[1; 60]);
+        assert!(!read(&frames).is_note());
+        pledged.put_note(&mut frames, b"a note");
+        let note = read(&frames[64..]);
+        assert!(note.is_note() && note.len == 6 && note.total == 64);
+        pledged.put(&mut frames, b"x");
+        assert_eq!(read(&frames[128..]).total, 5);
     }
 
     #[test]

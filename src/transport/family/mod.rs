@@ -14,6 +14,7 @@ pub(crate) mod pipe_options;
 pub(crate) mod queue_place;
 pub(crate) mod ring_options;
 pub(crate) mod scratch;
+pub(crate) mod socket;
 pub(crate) mod stash;
 pub(crate) mod stream_receiver;
 pub(crate) mod stream_sender;

@@ -182,22 +182,8 @@ impl StreamSender {
     /// pledged once they are written.
     fn gather(&mut self, messages: &[&[u8]]) -> (usize, Pledged) {
         let mut pledged = self.pledged;
-        let mut gathered = 0;
-        let mut alike = true;
-        let mut size = None;
         self.batch.clear();
-        for message in messages {
-            let total = pledged.total(message.len());
-            if self.batch.len() + total > PIPE_BUF || message.len() > self.max_message {
-                break;
-            }
-            alike &= total == HEADER + message.len() && *size.get_or_insert(total) == total;
-            pledged.put(&mut self.batch, message);
-            gathered += 1;
-        }
-        if gathered > 1 && alike {
-            pledged.put_run(&mut self.batch, gathered);
-        }
+        let gathered = pledged.gather(&mut self.batch, messages, self.max_message);
         (gathered, pledged)
     }
 

@@ -84,7 +84,8 @@ impl Case {
 
     /// Whether a death between two reads or writes of one frame cuts it: docs/design.md, on reads of messages of unknown length.
     pub(crate) fn may_be_torn(&self) -> bool {
-        matches!(self.driver.scheme(), "pipe" | "fifo") && !self.keys.contains("packet")
+        matches!(self.driver.scheme(), "pipe" | "fifo" | "unix+stream")
+            && !self.keys.contains("packet")
     }
 
     /// Whether a sleeper looks on a timer, so that nobody needs to wake it.

@@ -31,6 +31,10 @@ fn has(case: &Case, point: &str) -> bool {
         "sleep" | "wake" => in_memory,
         "stream" => pipe,
         "fifo" => scheme == "fifo",
+        "socket" => match point {
+            "socket.sent" | "socket.taken" => scheme.starts_with("unix"),
+            _ => scheme.starts_with("unix") && case.named,
+        },
         "sysv" => match point {
             "sysv.file" | "sysv.made" => scheme == "sysv" && case.named,
             _ => scheme == "sysv",
@@ -62,10 +66,12 @@ fn owner(point: &str) -> Option<End> {
         "locked.written" | "locked.published" | "mpmc.claimed" | "mpmc.passed" | "mpmc.stamped"
         | "mpmc.skipped" | "mpmc.written" | "mpmc.ready" | "spsc.written" | "spsc.added"
         | "spsc.cleared" | "spsc.shown" | "spsc.settled" | "spsc.resumed" | "stream.written"
-        | "sysv.sent" => Some(End::Sender),
+        | "socket.sent" | "socket.connected" | "sysv.sent" => Some(End::Sender),
         "locked.copied" | "locked.finished" | "mpmc.taken" | "mpmc.head-passed" | "mpmc.done"
         | "mpmc.adopted" | "mpmc.claim-skipped" | "spsc.skipped" | "spsc.stepped"
-        | "spsc.finished" | "stream.read" | "sysv.received" => Some(End::Receiver),
+        | "spsc.finished" | "stream.read" | "sysv.received" | "socket.taken"
+        | "socket.accepted" | "socket.locked" | "socket.gate" | "socket.bound"
+        | "socket.joined" => Some(End::Receiver),
         _ => None,
     }
 }
@@ -80,7 +86,16 @@ fn suits(point: &str, when: When) -> bool {
             | "segment.last-discarded"
             | "segment.removed"
     );
-    let first = ["segment.", "sysv.file", "sysv.made", "fifo."];
+    let first = [
+        "segment.",
+        "sysv.file",
+        "sysv.made",
+        "fifo.",
+        "socket.locked",
+        "socket.gate",
+        "socket.bound",
+        "socket.joined",
+    ];
     match when {
         When::First => !last && first.iter().any(|start| point.starts_with(start)),
         When::Open => !last,

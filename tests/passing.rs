@@ -1,0 +1,156 @@
+//! Ends that go to processes that are no children, and users who may and may not be across.
+//!
+//! Givers, takers and strangers are this program again, started side by side; they know of each other only a path.
+
+#[path = "passing/crowd.rs"]
+mod crowd;
+#[path = "passing/malformed.rs"]
+mod malformed;
+#[path = "passing/siblings.rs"]
+mod siblings;
+#[path = "passing/users.rs"]
+mod users;
+
+use std::{
+    env, io,
+    os::unix::net::{UnixListener, UnixStream},
+    path::{Path, PathBuf},
+    process::{self, Child, Command},
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::Duration,
+};
+
+use laneway::Deadline;
+use libtest_mimic::Arguments;
+use nix::unistd::alarm;
+
+/// Tells a child what to do.
+const VARIABLE: &str = "LANEWAY_PASSING";
+/// A child that lives longer than this hangs.
+const WATCHDOG: u32 = 60;
+
+fn main() {
+    if let Ok(task) = env::var(VARIABLE) {
+        alarm::set(WATCHDOG);
+        let words: Vec<&str> = task.split(' ').collect();
+        match words.as_slice() {
+            ["sibling", rest @ ..] => siblings::play(rest),
+            ["user", rest @ ..] => users::play(rest),
+            ["crowd", rest @ ..] => crowd::play(rest),
+            _ => panic!("no task {task}"),
+        }
+        process::exit(0);
+    }
+    let trials = [
+        siblings::trials(),
+        malformed::trials(),
+        users::trials(),
+        crowd::trials(),
+    ];
+    libtest_mimic::run(
+        &Arguments::from_args(),
+        trials.into_iter().flatten().collect(),
+    )
+    .exit();
+}
+
+/// A deadline that only a hang reaches.
+fn soon() -> Deadline {
+    Deadline::after(Duration::from_secs(60))
+}
+
+/// A word that nobody else has.
+fn unique(word: &str) -> String {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+
+    // ORDERING: Relaxed; only different numbers are wanted.
+    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+    format!("laneway-passing.{}.{number}.{word}", process::id())
+}
+
+/// A path that goes with this.
+struct Meeting(PathBuf);
+
+impl Meeting {
+    fn new() -> Self {
+        Self(env::temp_dir().join(unique("meeting")))
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Meeting {
+    fn drop(&mut self) {
+        // It may never have been made.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Listens, and takes the first that comes.
+fn wait_at(path: &str) -> UnixStream {
+    let listener = UnixListener::bind(path).expect("listens");
+    listener.accept().expect("somebody comes").0
+}
+
+/// Connects to whoever listens, perhaps later.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nothing tells that somebody listens"
+)]
+fn go_to(path: &str) -> UnixStream {
+    loop {
+        match UnixStream::connect(path) {
+            Ok(socket) => return socket,
+            Err(error) => assert!(
+                matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+                ),
+                "{error}"
+            ),
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// This program again, with a task. Found by its inode, so that whoever may not walk to it can run it too.
+fn again(task: &str) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.env(VARIABLE, task).stdin(process::Stdio::null());
+    command
+}
+
+/// A child; dropping it kills and reaps it.
+struct Running(Child);
+
+impl Running {
+    fn start(task: &str) -> Self {
+        Self::run(&mut again(task))
+    }
+
+    fn run(command: &mut Command) -> Self {
+        Self(command.spawn().expect("starts itself"))
+    }
+
+    /// Waits for its end, which must be good.
+    fn finish(mut self) {
+        let status = self.0.wait().expect("a child");
+        assert!(status.success(), "a child failed: {status}");
+    }
+
+    fn kill(mut self) {
+        self.0.kill().expect("a child");
+        self.0.wait().expect("a child");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
