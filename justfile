@@ -65,6 +65,14 @@ crash *arguments="long":
 soak *arguments:
     cargo run --release -p laneway-crash -- soak {{ arguments }}
 
-# Licences and doubled dependencies; needs cargo-deny
+# The public interface, licences, doubled dependencies and the package, as CI looks at them
+ship *arguments:
+    cargo run -p laneway-ship -- {{ arguments }}
+
+# Licences and doubled dependencies of what is published, by cargo-deny itself
 deny:
-    cargo deny --workspace check bans licenses sources
+    cargo deny --workspace --exclude-unpublished --exclude-dev check bans licenses sources
+
+# The book, into target/book
+book:
+    cargo run -p laneway-book
