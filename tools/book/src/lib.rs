@@ -30,7 +30,18 @@ macro_rules! run_the_snippets_of {
 }
 
 run_the_snippets_of! {
+    from_crossbeam: "from-crossbeam.md",
+    from_iceoryx2: "from-iceoryx2.md",
+    from_ipc_channel: "from-ipc-channel.md",
     from_python: "from-python.md",
+    tour: "tour.md",
+    transports_fifo: "transports/fifo.md",
+    transports_pipe: "transports/pipe.md",
+    transports_shm_lock: "transports/shm-lock.md",
+    transports_shm_mpmc: "transports/shm-mpmc.md",
+    transports_shm_spsc: "transports/shm-spsc.md",
+    transports_sysv: "transports/sysv.md",
+    tuning: "tuning.md",
 }
 
 /// The folder of the pages.
