@@ -4,6 +4,7 @@
 //! It ends with 1 if something is wrong, and says what to do.
 
 mod api;
+mod book;
 mod deny;
 mod package;
 mod rust_version;
@@ -16,9 +17,9 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-/// Checks what is shipped: interface, licences, package, Rust version. Without a command, all of them.
+/// Checks what is published: interface, licences, package, Rust version, book. Without a command, all of them.
 #[derive(Parser)]
-#[command(name = "laneway-ship")]
+#[command(name = "laneway-publish")]
 struct Arguments {
     #[command(subcommand)]
     check: Option<Check>,
@@ -32,6 +33,8 @@ enum Check {
         #[arg(long)]
         write: bool,
     },
+    /// Builds the book into target/book
+    Book,
     /// Holds licences, sources and doubled dependencies of what is published against deny.toml
     Deny,
     /// Packs the library and builds it from the package alone
@@ -50,6 +53,7 @@ fn run(check: Check) -> anyhow::Result<Vec<String>> {
     let root = root();
     match check {
         Check::Api { write } => api::check(&root, write),
+        Check::Book => book::check(&root),
         Check::Deny => deny::check(&root),
         Check::Package => package::check(&root),
         Check::RustVersion => rust_version::check(&root),
@@ -57,8 +61,9 @@ fn run(check: Check) -> anyhow::Result<Vec<String>> {
 }
 
 impl Check {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::RustVersion,
+        Self::Book,
         Self::Deny,
         Self::Api { write: false },
         Self::Package,
@@ -67,6 +72,7 @@ impl Check {
     const fn name(self) -> &'static str {
         match self {
             Self::Api { .. } => "api",
+            Self::Book => "book",
             Self::Deny => "deny",
             Self::Package => "package",
             Self::RustVersion => "rust-version",

@@ -4,33 +4,31 @@ use std::path::PathBuf;
 
 /// A page of Markdown.
 #[derive(Debug)]
-pub struct Page {
+pub(crate) struct Page {
     /// Where it lies, below docs/.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     text: String,
 }
 
 /// A block of code between two fences.
 #[derive(Debug)]
-pub struct Snippet {
+pub(crate) struct Snippet {
     /// The line of the first fence, from 1.
-    pub line: usize,
+    pub(crate) line: usize,
     /// What stands behind the first fence: `rust,no_run`.
-    pub language: String,
+    pub(crate) language: String,
     /// What stands between the fences.
-    pub code: String,
+    pub(crate) code: String,
 }
 
 impl Page {
     /// The page at `path` with this text.
-    #[must_use]
-    pub fn new(path: PathBuf, text: String) -> Self {
+    pub(crate) fn new(path: PathBuf, text: String) -> Self {
         Self { path, text }
     }
 
     /// Its blocks of code.
-    #[must_use]
-    pub fn snippets(&self) -> Vec<Snippet> {
+    pub(crate) fn snippets(&self) -> Vec<Snippet> {
         let mut snippets = Vec::new();
         let mut open: Option<Snippet> = None;
         for (number, line) in self.text.lines().enumerate() {
@@ -55,8 +53,7 @@ impl Page {
     }
 
     /// Its headings, as the names that links give them.
-    #[must_use]
-    pub fn headings(&self) -> Vec<String> {
+    pub(crate) fn headings(&self) -> Vec<String> {
         let prose = self.prose();
         let headings = prose.iter().filter(|(_, line)| line.starts_with('#'));
         headings
@@ -71,8 +68,7 @@ impl Page {
     }
 
     /// Where its links and pictures lead, with their lines from 1.
-    #[must_use]
-    pub fn links(&self) -> Vec<(usize, &str)> {
+    pub(crate) fn links(&self) -> Vec<(usize, &str)> {
         let mut links = Vec::new();
         for (number, line) in self.prose() {
             let behind = line.split("](").skip(1);

@@ -12,7 +12,7 @@ const FEATURES: &str = "measure,serde";
 /// Has rustdoc write down the library's interface, and reads it.
 fn found(root: &Path) -> anyhow::Result<BTreeSet<String>> {
     // Its own folder: a build with RUSTC_BOOTSTRAP is not one that others can go on from.
-    let target = root.join("target/ship");
+    let target = root.join("target/publish");
     let built = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args([
             "rustdoc",
@@ -71,7 +71,7 @@ pub(crate) fn check(root: &Path, write: bool) -> anyhow::Result<Vec<String>> {
     let mut wrong: Vec<String> = gone.chain(new).collect();
     if !wrong.is_empty() {
         wrong.push(format!(
-            "the public interface has changed: if that is meant, `cargo run -p laneway-ship -- api --write` and commit {LIST}; \
+            "the public interface has changed: if that is meant, `cargo run --manifest-path tools/publish/Cargo.toml -- api --write` and commit {LIST}; \
              a line with - breaks who uses it, and wants a new version in Cargo.toml"
         ));
     }

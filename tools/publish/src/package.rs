@@ -38,7 +38,7 @@ pub(crate) fn check(root: &Path) -> anyhow::Result<Vec<String>> {
     );
     let packed = cargo()
         .arg("--target-dir")
-        .arg(root.join("target/ship"))
+        .arg(root.join("target/publish"))
         .output()?;
     let said = String::from_utf8_lossy(&packed.stderr);
     if !packed.status.success() {

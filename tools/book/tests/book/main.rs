@@ -1,26 +1,48 @@
-//! The book builds, nothing of it is forgotten, and nothing in it leads nowhere.
+//! Nothing of the book is forgotten, and nothing in it leads nowhere.
 
-use std::{collections::BTreeSet, fs, path::Path};
+mod page;
 
-use laneway_book::{RUN, docs, page::Page, pages};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use laneway_book::RUN;
+use page::Page;
 
 /// What stands behind a fence, and what becomes of it.
 const LANGUAGES: &[(&str, &str)] = &[
     ("rust", "a documentation test"),
     ("sh", "cli/tests/book.rs"),
-    ("toml", "parsed here"),
     (
         "text",
         "nothing: what a program prints, a drawing, or a command for another machine",
     ),
 ];
 
+/// The folder of the pages.
+fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")
+}
+
+/// The pages that SUMMARY.md names, in its order.
 fn book() -> Vec<Page> {
-    pages().expect("SUMMARY.md and its pages")
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(docs().join(&path));
+        let text = text.unwrap_or_else(|error| panic!("docs/{}: {error}", path.display()));
+        Page::new(path, text)
+    };
+    let summary = read("SUMMARY.md".into());
+    let links = summary.links();
+    links
+        .into_iter()
+        .map(|(_, link)| read(link.into()))
+        .collect()
 }
 
 /// The Markdown files below a folder.
-fn markdown(folder: &Path, into: &mut Vec<std::path::PathBuf>) {
+fn markdown(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("lists") {
         let path = entry.expect("lists").path();
         if path.is_dir() {
@@ -28,17 +50,6 @@ fn markdown(folder: &Path, into: &mut Vec<std::path::PathBuf>) {
         } else if path.extension().is_some_and(|end| end == "md") {
             into.push(path);
         }
-    }
-}
-
-#[test]
-fn it_builds() {
-    let to = tempfile::tempdir().expect("a folder");
-    laneway_book::build(to.path()).expect("builds");
-    for page in book() {
-        let html = to.path().join(page.path.with_extension("html"));
-        let text = fs::read_to_string(&html).expect("the page was built");
-        assert!(text.contains("<main>"), "{}", html.display());
     }
 }
 
@@ -94,8 +105,7 @@ fn every_snippet_is_run_or_is_text() {
             }
             let ignored = snippet.language.contains("ignore");
             let known = LANGUAGES.iter().any(|(known, _)| *known == language);
-            let parses = language != "toml" || snippet.code.parse::<toml::Table>().is_ok();
-            if ignored || !known || !parses {
+            if ignored || !known {
                 let at = format!("docs/{}:{}", page.path.display(), snippet.line);
                 wrong.push(format!(
                     "{at}: ```{} is not one of {LANGUAGES:?}",
