@@ -25,9 +25,11 @@ run_the_snippets_of! {
     tour: "tour.md",
     transports_fifo: "transports/fifo.md",
     transports_pipe: "transports/pipe.md",
+    transports_shm_broadcast: "transports/shm-broadcast.md",
     transports_shm_lock: "transports/shm-lock.md",
     transports_shm_mpmc: "transports/shm-mpmc.md",
     transports_shm_spsc: "transports/shm-spsc.md",
     transports_sysv: "transports/sysv.md",
+    transports_unix: "transports/unix.md",
     tuning: "tuning.md",
 }
