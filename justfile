@@ -65,6 +65,10 @@ crash *arguments="long":
 soak *arguments:
     cargo run --release -p laneway-crash -- soak {{ arguments }}
 
-# Licences and doubled dependencies; needs cargo-deny
+# The public interface, licences, the package and the book, as CI looks at them; `just publish api --write` after a change that is meant
+publish *arguments:
+    cargo run --manifest-path tools/publish/Cargo.toml --target-dir target/publish -- {{ arguments }}
+
+# Licences and doubled dependencies of what is published, by cargo-deny itself
 deny:
-    cargo deny --workspace check bans licenses sources
+    cargo deny --workspace --exclude-unpublished --exclude-dev check bans licenses sources

@@ -86,6 +86,29 @@ pub trait SenderExt: Sender {
     {
         ValueSender::new(self)
     }
+
+    /// Sends values of `T` from now on, as postcard writes them, straight into what [`Sender::reserve`] lends.
+    ///
+    /// ```
+    /// use laneway::{Channel, ReceiverExt, SenderExt};
+    ///
+    /// let (tx, rx) = laneway::channel("shm:")?.pair()?;
+    /// let (mut tx, mut rx) = (tx.serde::<(String, u32)>()?, rx.serde::<(String, u32)>()?);
+    /// tx.send(&("tea".to_owned(), 3))?;
+    /// assert_eq!(rx.recv()?, ("tea".to_owned(), 3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Incompatible`](crate::OpenErrorKind::Incompatible) if an open end has declared a type of another name.
+    #[cfg(feature = "serde")]
+    fn serde<T>(self) -> Result<crate::typed::SerdeSender<T, Self>, OpenError>
+    where
+        T: serde::Serialize + serde::de::DeserializeOwned + 'static,
+        Self: Sized,
+    {
+        ValueSender::new(self)
+    }
 }
 
 impl<S: Sender + ?Sized> SenderExt for S {}
@@ -138,6 +161,19 @@ pub trait ReceiverExt: Receiver {
     /// As for [`SenderExt::values`].
     fn values<T: Value>(self) -> Result<ValueReceiver<T, Self>, OpenError>
     where
+        Self: Sized,
+    {
+        ValueReceiver::new(self)
+    }
+
+    /// Receives values of `T` from now on, read by postcard where the message lies.
+    ///
+    /// # Errors
+    /// As for [`SenderExt::serde`].
+    #[cfg(feature = "serde")]
+    fn serde<T>(self) -> Result<crate::typed::SerdeReceiver<T, Self>, OpenError>
+    where
+        T: serde::Serialize + serde::de::DeserializeOwned + 'static,
         Self: Sized,
     {
         ValueReceiver::new(self)

@@ -36,8 +36,3 @@ pub use queue::{Consumer, Iter, Producer, Queue};
 pub use shared::{Shared, SharedGuard};
 pub use start_error::StartError;
 pub use wait::{wait_all, wait_any};
-
-/// Its examples compile.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/from-python.md")]
-mod from_python {}

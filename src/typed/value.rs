@@ -16,6 +16,8 @@ use crate::{
 
 /// How many values a batch hands to the channel at once.
 const BATCH: usize = 64;
+/// How many bytes more than the last value took the next one may take, without being measured first.
+const SLACK: usize = 64;
 
 /// A value that can move to another process.
 ///
@@ -27,8 +29,22 @@ const BATCH: usize = 64;
     note = "wrap a type of plain bytes in `laneway::typed::Plain`, or derive serde's `Serialize` and `Deserialize` and enable the feature `serde`"
 )]
 pub trait Value: Sized + 'static {
+    /// Whether it is written by [`write_in_place`](Self::write_in_place).
+    const IN_PLACE: bool = false;
+
     /// Its bytes, if they can be sent as they lie.
     fn plain(&self) -> Option<&[u8]> {
+        None
+    }
+
+    /// Writes its bytes at the start of `room`, which is the channel's own, and tells how many; `None` if they do not fit there.
+    fn write_in_place(&self, room: &mut [u8]) -> Option<usize> {
+        let _ = room;
+        None
+    }
+
+    /// How many bytes it takes, found out without writing it; `None` if only writing tells.
+    fn size(&self) -> Option<usize> {
         None
     }
 
@@ -68,6 +84,18 @@ impl From<Unencodable> for SendError {
 
 #[cfg(feature = "serde")]
 impl<T: serde::Serialize + serde::de::DeserializeOwned + 'static> Value for T {
+    const IN_PLACE: bool = true;
+
+    #[inline]
+    fn write_in_place(&self, room: &mut [u8]) -> Option<usize> {
+        let written = postcard::to_slice(self, room).ok()?;
+        Some(written.len())
+    }
+
+    fn size(&self) -> Option<usize> {
+        postcard::experimental::serialized_size(self).ok()
+    }
+
     #[inline]
     fn write(&self, bytes: &mut Vec<u8>) -> Result<(), Unencodable> {
         // Taken and put back, since postcard wants to own what it extends.
@@ -152,9 +180,14 @@ impl<T> From<T> for Plain<T> {
 }
 
 /// Sends values of `T` over any sender.
+///
+/// Those that serde writes are written where [`Sender::reserve`] says, on `shm+spsc:` where the receiver will read them.
 pub struct ValueSender<T, S> {
     sender: S,
+    /// For batches, and for values that are not written in place.
     scratch: Vec<u8>,
+    /// What is reserved for the next value.
+    room: usize,
     /// How long the last value was, in bytes.
     last: usize,
     _values: PhantomData<fn(T)>,
@@ -166,6 +199,7 @@ impl<T: Value, S: Sender> ValueSender<T, S> {
         Ok(Self {
             sender,
             scratch: Vec::new(),
+            room: SLACK,
             last: 1,
             _values: PhantomData,
         })
@@ -208,10 +242,56 @@ impl<T: Value, S: Sender> ValueSender<T, S> {
             self.last = bytes.len();
             return self.sender.send_by(bytes, deadline);
         }
+        if T::IN_PLACE {
+            return self.send_in_place(value, deadline);
+        }
         self.scratch.clear();
         value.write(&mut self.scratch)?;
         self.last = self.scratch.len();
         self.sender.send_by(&self.scratch, deadline)
+    }
+
+    /// Most values are about as long as the last: so room for that is taken, and only a value that does not fit is measured.
+    #[inline]
+    fn send_in_place(&mut self, value: &T, deadline: Deadline) -> Result<(), SendError> {
+        match self.sender.reserve(self.room, deadline) {
+            Ok(room) => {
+                if let Some(len) = value.write_in_place(room) {
+                    return self.commit(len);
+                }
+            }
+            // Less may do.
+            Err(SendError::Full) => {}
+            Err(SendError::TooLarge { max }) => self.room = max,
+            Err(error) => return Err(error),
+        }
+        self.send_measured(value, deadline)
+    }
+
+    #[cold]
+    fn send_measured(&mut self, value: &T, deadline: Deadline) -> Result<(), SendError> {
+        self.sender.abort();
+        let len = value.size().ok_or(SendError::Unencodable)?;
+        let room = self.sender.reserve(len, deadline)?;
+        match value.write_in_place(room) {
+            Some(len) => self.commit(len),
+            None => {
+                self.sender.abort();
+                Err(SendError::Unencodable)
+            }
+        }
+    }
+
+    #[inline]
+    fn commit(&mut self, len: usize) -> Result<(), SendError> {
+        let sent = self.sender.commit(len);
+        if sent.is_err() {
+            self.sender.abort();
+            return sent;
+        }
+        self.last = len;
+        self.room = len.saturating_add(SLACK);
+        Ok(())
     }
 
     /// Sends values in order, as many as have gone by the deadline, and tells how many that was: fewer than all only at the
