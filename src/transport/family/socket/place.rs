@@ -142,6 +142,7 @@ impl Place {
             anonymous: true,
             named: true,
             pollable: true,
+            awaitable: true,
             kernel_buffered: true,
             holds_early: false,
             ..Capabilities::LEAST
