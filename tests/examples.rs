@@ -24,6 +24,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "producer_consumer",
         &["one consumer did * jobs, the other *"],
     ),
+    (
+        "broadcast",
+        &[
+            "*: 20000 quotes, the last 100",
+            "*: 20000 quotes, the last 100",
+        ],
+    ),
     ("custom_transport", &["through my own transport"]),
     (
         "fork_and_wait",
