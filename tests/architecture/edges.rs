@@ -17,6 +17,8 @@ const VOCABULARY: &[&str] = &[
     "lock",
     "overflow",
     "peer",
+    // Tells of what happens, and nothing without its feature.
+    "trace",
 ];
 /// The traits and their guards.
 const TRAITS: &[&str] = &["channel", "endpoint", "guard", "ext"];
@@ -32,6 +34,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("lock", &[]),
     ("peer", &[]),
     ("crash", &["sync"]),
+    ("trace", &[]),
     ("sync", &[]),
     ("channel", TRAITS),
     ("endpoint", TRAITS),

@@ -77,7 +77,9 @@ fn receivers() {
     let mut chance = 0x2545_f491_u64;
     for _ in 0..12 {
         let victim = Running::with("follow 20", &rx);
-        chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        chance = chance
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         let start = Instant::now();
         let time = Duration::from_micros(500 + chance % 8000);
         while start.elapsed() < time {

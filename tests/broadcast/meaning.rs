@@ -34,9 +34,8 @@ fn rest(rx: &mut BoxReceiver) -> String {
 
 fn late() {
     let name = name("late");
-    let [now, oldest] = ["now", "oldest"].map(|from| {
-        laneway::channel(&format!("shm+broadcast:{name}?from={from}")).expect("good")
-    });
+    let [now, oldest] = ["now", "oldest"]
+        .map(|from| laneway::channel(&format!("shm+broadcast:{name}?from={from}")).expect("good"));
     assert_eq!(now.address().to_string(), format!("shm+broadcast:{name}"));
     let mut tx = now.sender().expect("opens");
     // Nobody has come yet, and nothing waits.
@@ -121,7 +120,10 @@ fn no_work() {
 fn one_sender() {
     let channel = laneway::channel(&format!("shm+broadcast:{}", name("one"))).expect("good");
     let (mut tx, mut rx) = channel.pair().expect("opens");
-    assert_eq!(channel.sender().expect_err("taken").kind, OpenErrorKind::Busy);
+    assert_eq!(
+        channel.sender().expect_err("taken").kind,
+        OpenErrorKind::Busy
+    );
     let _more = [(); 20].map(|()| channel.receiver().expect("any number"));
     tx.send(b"first").expect("sends");
     drop(tx);
@@ -131,13 +133,26 @@ fn one_sender() {
 }
 
 fn nonsense() {
-    for from in ["", "never", "1@", "@1", "1@2@3", "-1@8", "99999999999999999999@1"] {
+    for from in [
+        "",
+        "never",
+        "1@",
+        "@1",
+        "1@2@3",
+        "-1@8",
+        "99999999999999999999@1",
+    ] {
         let address = format!("shm+broadcast:?from={from}");
         let error = laneway::channel(&address).expect_err("is none").to_string();
         assert!(error.contains("oldest"), "{error}");
     }
     // A place that no receiver ever had is met as such.
-    for place in ["7@8", "0@16", "1@0", "18446744073709551615@18446744073709551608"] {
+    for place in [
+        "7@8",
+        "0@16",
+        "1@0",
+        "18446744073709551615@18446744073709551608",
+    ] {
         let channel = laneway::channel(&format!("shm+broadcast:?capacity=4KiB&from={place}"));
         let (mut tx, mut rx) = channel.expect("good").pair().expect("opens");
         for _ in 0..200 {
