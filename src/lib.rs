@@ -22,6 +22,7 @@ mod registry;
 mod robust;
 mod sync;
 mod tally;
+mod trace;
 mod wait;
 mod wait_any;
 mod watch;

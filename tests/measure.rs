@@ -89,6 +89,12 @@ fn main() {
     }
     let mut add = |name: String, test| add_trial(name, false, test);
     for driver in Registry::BUILTIN.drivers() {
+        if !driver
+            .capabilities()
+            .is_some_and(|can| can.gives_each_once())
+        {
+            continue;
+        }
         for variant in driver.variants() {
             let text = format!("{}:?{variant}", driver.scheme());
             let text = text.trim_end_matches('?').to_owned();

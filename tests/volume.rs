@@ -37,6 +37,12 @@ fn main() {
     let mut trials = Vec::new();
     for &driver in Registry::BUILTIN.drivers() {
         for &variant in driver.variants() {
+            if !channel(&driver, variant, "can")
+                .capabilities()
+                .gives_each_once()
+            {
+                continue;
+            }
             let name = format!("{}/{variant}/in_order", driver.scheme());
             trials.push(Trial::test(name, move || {
                 in_order(&channel(&driver, variant, "order")).map_err(Failed::from)

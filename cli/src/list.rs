@@ -2,7 +2,9 @@
 
 use std::{error::Error, fmt::Write as _, process};
 
-use laneway::{Address, Capabilities, Channel, Driver, Endpoint, Fan, Lifetime, Limits, Registry};
+use laneway::{
+    Address, Capabilities, Channel, Delivery, Driver, Endpoint, Fan, Lifetime, Limits, Registry,
+};
 use serde::Serialize;
 
 use crate::{
@@ -71,6 +73,9 @@ struct Row {
     pollable: bool,
     zero_copy_send: bool,
     zero_copy_recv: bool,
+    /// Whether each receiver gets every message.
+    to_each: bool,
+    lossy: bool,
     redelivers: bool,
     kernel_buffered: bool,
     lifetime: Option<&'static str>,
@@ -130,6 +135,8 @@ impl Row {
             pollable: has(|can| can.pollable),
             zero_copy_send: has(|can| can.zero_copy_send),
             zero_copy_recv: has(|can| can.zero_copy_recv),
+            to_each: has(|can| can.delivery == Delivery::Each),
+            lossy: has(|can| can.lossy),
             redelivers: has(|can| can.redelivers),
             kernel_buffered: has(|can| can.kernel_buffered),
             lifetime: can.map(|can| lifetime(can.lifetime)),

@@ -120,7 +120,9 @@ impl fmt::Display for Refusal {
         match self {
             Self::Unsupported { why } | Self::Closed { why } => f.write_str(why),
             Self::Lacks { need } => f.write_str(need.lack()),
-            Self::Lossy => f.write_str("gives each message to every receiver, and overtakes who is slow"),
+            Self::Lossy => {
+                f.write_str("gives each message to every receiver, and overtakes who is slow")
+            }
             Self::OneSender { wanted } => write!(f, "takes 1 sender, not {wanted}"),
             Self::OneReceiver { wanted } => write!(f, "takes 1 receiver, not {wanted}"),
             Self::TooLong {

@@ -222,7 +222,11 @@ mod tests {
     fn everything_carries_a_small_message() {
         let list = list(64, "1x1");
         let drivers = Registry::BUILTIN.drivers().iter();
-        let once = |driver: &&Driver| driver.capabilities().is_some_and(|can| can.gives_each_once());
+        let once = |driver: &&Driver| {
+            driver
+                .capabilities()
+                .is_some_and(|can| can.gives_each_once())
+        };
         let all: Vec<_> = drivers.filter(once).map(Driver::scheme).collect();
         assert_eq!(schemes(&list), all, "in the registry's order");
         assert!(

@@ -29,7 +29,10 @@ pub(super) fn cases<C: Channel>() -> Vec<Case<C>> {
             each_may_go_and_the_sender_goes_on,
         ),
         ("each_child_accounts_for_all", each_child_accounts_for_all),
-        ("each_goes_on_with_a_successor", each_goes_on_with_a_successor),
+        (
+            "each_goes_on_with_a_successor",
+            each_goes_on_with_a_successor,
+        ),
     ]
 }
 

@@ -13,7 +13,7 @@ use crate::{
     presence,
     ring::state::SLOT,
     shm::{
-        layout::{LAYOUT, LINED, MAGIC, Shape},
+        layout::{LAYOUT, LINED, MAGIC, QUEUE, Shape},
         name, object, reading,
     },
     transport::family::queue_place::{self, ANONYMOUS, WHO, file_name, key_of, queue_of},
@@ -26,8 +26,6 @@ const RINGS: [(u32, &str); 4] = [
     (4, "shm+mpmc"),
     (9, "shm+broadcast"),
 ];
-/// That of a queue.
-const QUEUE: u32 = 2;
 /// That of a ledger.
 const LEDGER: u32 = 5;
 

@@ -299,9 +299,24 @@ pub(crate) struct Consumer {
 }
 
 impl Consumer {
-    /// One that sees what is published from now on.
-    pub(crate) fn now(ring: Ring<'_>) -> Result<Self, Stuck> {
-        ring.find_end().map(Self::at)
+    /// One that sees what is published behind `tail`, which was the tail before the producer could know of this consumer.
+    pub(crate) fn now(ring: Ring<'_>, tail: u64) -> Result<Self, Stuck> {
+        if tail == 0 {
+            return Ok(Self::at(Place::default()));
+        }
+        let end = ring.find_end()?;
+        if end.at.wrapping_sub(tail).cast_signed() <= 0 {
+            return Ok(Self::at(end));
+        }
+        // More has come since.
+        let header = ring.header(tail);
+        if !ring.is_kept(tail) {
+            return Self::oldest(ring);
+        }
+        let left = end.at.wrapping_sub(tail);
+        let number = header.number;
+        let sound = header.size_within(left).ok_or(Stuck::Corrupt);
+        sound.map(|_| Self::at(Place { at: tail, number }))
     }
 
     /// One that sees what is kept.

@@ -167,7 +167,6 @@ impl<'a, L: Lock> Locked<'a, L> {
         };
         let mut tail = start;
         let mut pushed = 0;
-        let mut bytes = 0;
         for message in messages {
             let size = record::size(message.len());
             let (_, left) = self.data.place(tail);
@@ -185,15 +184,15 @@ impl<'a, L: Lock> Locked<'a, L> {
             let text = tail.wrapping_add(record::HEADER as u64);
             self.data.write(text, message).map_err(|_| Stuck::Corrupt)?;
             tail = tail.wrapping_add(size as u64);
+            self.cursors.tally.add_bytes(message.len());
             pushed += 1;
-            bytes += message.len();
         }
         if pushed > 0 {
             crash::reach(Point::LockedWritten);
             // ORDERING: Release; pairs with the Acquire in `pop`: who sees the tail sees the records.
             self.cursors.tail.store(tail, Ordering::Release);
             crash::reach(Point::LockedPublished);
-            self.cursors.tally.add(pushed, bytes);
+            self.cursors.tally.add_messages(pushed);
         }
         drop(section);
         if pushed == 0 && !messages.is_empty() {
@@ -221,7 +220,6 @@ impl<'a, L: Lock> Locked<'a, L> {
             return Err(Stuck::Corrupt);
         }
         let mut moved = Moved::default();
-        let mut bytes = 0;
         let mut short = None;
         while head != tail {
             let header = record::read_header(self.data, head).ok();
@@ -244,7 +242,6 @@ impl<'a, L: Lock> Locked<'a, L> {
                 self.data.read(text, buf).map_err(|_| Stuck::Corrupt)?;
                 moved.messages += 1;
                 moved.last = len;
-                bytes += len;
             }
             head = head.wrapping_add(size);
         }
@@ -254,7 +251,7 @@ impl<'a, L: Lock> Locked<'a, L> {
         // what is before it.
         self.cursors.head.store(head, Ordering::Release);
         crash::reach(Point::LockedFinished);
-        self.cursors.tally.add(moved.messages, bytes);
+        self.cursors.tally.add_messages(moved.messages);
         drop(section);
         match (moved.messages, short) {
             (0, Some(needed)) => Err(Stuck::TooSmall(needed)),

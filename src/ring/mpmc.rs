@@ -564,6 +564,7 @@ mod tests {
         words: Vec<u64>,
         states: Vec<AtomicU64>,
         cursors: [AtomicU64; 3],
+        tally: Tally,
     }
 
     impl Memory {
@@ -572,6 +573,7 @@ mod tests {
                 words: vec![0; slots * SLOT / 8],
                 states: (0..slots).map(|_| AtomicU64::new(0)).collect(),
                 cursors: Default::default(),
+                tally: Tally::default(),
             }
         }
 
@@ -586,6 +588,7 @@ mod tests {
                 head,
                 freed,
                 states: &self.states,
+                tally: &self.tally,
                 data,
             }
         }

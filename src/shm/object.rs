@@ -195,6 +195,13 @@ pub(crate) fn open_by_name(
     Ok(Mapping::Named(map))
 }
 
+/// Reads the producers' cursor of a segment that is not mapped yet.
+pub(crate) fn read_tail(file: &File) -> io::Result<u64> {
+    let mut tail = [0; 8];
+    file.read_exact_at(&mut tail, offset_of!(Header, producer.cursor) as u64)?;
+    Ok(u64::from_ne_bytes(tail))
+}
+
 /// Reads which ends have ever opened a segment that is not mapped yet.
 pub(crate) fn read_seen(file: &File) -> io::Result<u32> {
     let mut seen = [0; 4];

@@ -29,11 +29,15 @@ use crate::{
     shm::{
         layout::{DATA, Header, RECEIVER_SEEN, SENDER_SEEN, Shape},
         name::{DIRECTORY, find, is_at, path, remove},
-        object::{LEAST, Mapping, agree, build, map, open_by_name, read_seen, read_shape, total},
+        object::{
+            LEAST, Mapping, agree, build, map, open_by_name, read_seen, read_shape, read_tail,
+            total,
+        },
         plan::{Discard, Plan},
     },
     sync::{AtomicU64, Ordering, fence},
     sys::{membarrier, report::Object, sigbus},
+    trace::{self, Recovery},
     wait::Bell,
 };
 
@@ -53,8 +57,11 @@ pub(crate) struct Segment {
     object: (u64, u64),
     /// Whether the side across had come and gone before this end opened.
     met_before: bool,
+    /// The producers' cursor as it was before anybody could see that this end is there.
+    tail_before: u64,
     name: Option<String>,
     discard: Discard,
+    place: trace::Place,
 }
 
 // SAFETY: by M1 and M2; the base is that of the mapping, which may be sent.
@@ -85,6 +92,7 @@ impl Mapped {
 impl Segment {
     /// Makes a segment without a name, and opens both ends.
     pub(crate) fn pair(plan: &Plan<'_>) -> Result<(Self, Self), OpenError> {
+        let _opening = trace::opening(plan.address);
         let fd = memfd_create(
             "laneway",
             MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING,
@@ -111,6 +119,7 @@ impl Segment {
 
     /// Opens one end of the segment with this file name: joins the living one, else makes a new one.
     pub(crate) fn open(name: &str, end: End, plan: &Plan<'_>) -> Result<Self, OpenError> {
+        let _opening = trace::opening(plan.address);
         loop {
             let found = match find(name, plan)? {
                 Some(file) => Self::join_found(file, name, end, plan)?,
@@ -191,6 +200,7 @@ impl Segment {
             }
             remove(name).map_err(|e| plan.os(e))?;
             crash::reach(Point::SegmentHealed);
+            trace::recovered(plan.address, Recovery::Segment);
             return Ok(None);
         }
         agree("kind", plan.shape.kind.into(), shape.kind.into(), plan)?;
@@ -229,6 +239,7 @@ impl Segment {
         name: impl FnOnce(&Shape) -> Option<String>,
         plan: &Plan<'_>,
     ) -> Result<Self, OpenError> {
+        let _opening = trace::opening(plan.address);
         let file = File::from(fd);
         let shape = read_shape(&file, plan)?;
         if shape.kind != plan.shape.kind {
@@ -253,14 +264,16 @@ impl Segment {
         name: Option<&str>,
         plan: &Plan<'_>,
     ) -> Result<Self, OpenError> {
-        presence::join(&fd, end).map_err(|e| plan.os(e))?;
         let file = File::from(fd);
+        let tail_before = read_tail(&file).map_err(|e| plan.os(e))?;
+        presence::join(&file, end).map_err(|e| plan.os(e))?;
         let mapping = match name {
             // The gate is ours, or nobody but us knows the name: it is still the same object.
             Some(name) => open_by_name(name, &shape, plan)?,
             None => map(&file, &shape, plan)?,
         };
-        let segment = Self::with(file.into(), mapping, shape, name, plan)?;
+        let mut segment = Self::with(file.into(), mapping, shape, name, plan)?;
+        segment.tail_before = tail_before;
         crash::reach(Point::SegmentMapped);
         let identity = &segment.header().identity;
         if !membarrier::register() {
@@ -313,8 +326,10 @@ impl Segment {
             words: usize::try_from(words / 8).unwrap_or(0),
             object: (stat.st_dev, stat.st_ino),
             met_before: false,
+            tail_before: 0,
             name: name.map(str::to_owned),
             discard: Arc::clone(&plan.discard),
+            place: trace::Place::new(plan.address),
         })
     }
 
@@ -323,6 +338,11 @@ impl Segment {
     pub(crate) fn header(&self) -> &Header {
         // SAFETY: by M1, M2 and M3.
         unsafe { self.base.cast().as_ref() }
+    }
+
+    /// Where producers were before they could see that this end is there.
+    pub(crate) fn tail_before(&self) -> u64 {
+        self.tail_before
     }
 
     /// Whether it is survived that a peer makes the object shorter.
@@ -489,6 +509,7 @@ fn abandon(name: &str, shape: &Shape, plan: &Plan<'_>) -> io::Result<()> {
 
 impl Drop for Segment {
     fn drop(&mut self) {
+        let _closing = self.place.closing();
         // First out, then the news: who is woken must not find us.
         if let Some(fd) = &self.fd {
             presence::leave(fd);

@@ -72,9 +72,10 @@ impl From {
     }
 
     /// A consumer that starts so.
-    fn consumer(self, ring: Ring<'_>) -> Result<Consumer, Stuck> {
+    fn consumer(self, segment: &Segment) -> Result<Consumer, Stuck> {
+        let ring = ring(segment);
         match self {
-            Self::Start(Start::Now) => Consumer::now(ring),
+            Self::Start(Start::Now) => Consumer::now(ring, segment.tail_before()),
             Self::Start(Start::Oldest) => Consumer::oldest(ring),
             Self::Place(place) => Ok(Consumer::at(place)),
         }

@@ -10,7 +10,9 @@ use crate::{
     ring::spsc::Ring,
     shm::segment::Segment,
     sync::Ordering,
-    transport::family::ring_options::{self, RingKind, RingOptions, overflow_builder, ring_builder, ring_channel},
+    transport::family::ring_options::{
+        self, RingKind, RingOptions, overflow_builder, ring_builder, ring_channel,
+    },
 };
 
 pub use receiver::SpscReceiver;

@@ -18,6 +18,8 @@ const VOCABULARY: &[&str] = &[
     "overflow",
     "peer",
     "readiness",
+    // Tells of what happens, and nothing without its feature.
+    "trace",
 ];
 /// The traits and their guards.
 const TRAITS: &[&str] = &["channel", "endpoint", "guard", "ext"];
@@ -34,6 +36,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("peer", &[]),
     ("readiness", &["wait"]),
     ("crash", &["sync"]),
+    ("trace", &[]),
     ("sync", &[]),
     ("channel", TRAITS),
     ("endpoint", TRAITS),

@@ -174,7 +174,10 @@ fn oldest(ring: &str) {
     }
     assert_eq!(rest(&mut rx).last(), Some(&8));
     drop(rx);
-    assert!(matches!(tx.send(b"to nobody"), Err(SendError::Disconnected)));
+    assert!(matches!(
+        tx.send(b"to nobody"),
+        Err(SendError::Disconnected)
+    ));
 }
 
 fn held(ring: &str) {
@@ -220,7 +223,10 @@ fn differ(ring: &str) {
         never.send(&message(number + more)).expect("never full");
     }
     while waits.try_send(&message(0)).is_ok() {}
-    let full = waits.send_by(&vec![0; 90], Deadline::after(std::time::Duration::from_millis(5)));
+    let full = waits.send_by(
+        &vec![0; 90],
+        Deadline::after(std::time::Duration::from_millis(5)),
+    );
     assert!(matches!(full, Err(SendError::Full)), "{full:?}");
     assert!(drops(&rx) >= number, "{}", drops(&rx));
     assert!(rest(&mut rx).contains(&(number + MANY - 1)));
@@ -229,8 +235,13 @@ fn differ(ring: &str) {
 
 /// Where only the receiver knows what it has received, and where the lock is another's.
 pub(crate) fn refused() {
-    for address in ["shm+spsc:?overflow=drop-oldest", "shm+lock:?lock=raw_sync&overflow=drop-oldest"] {
-        let error = laneway::channel(address).expect_err("it cannot").to_string();
+    for address in [
+        "shm+spsc:?overflow=drop-oldest",
+        "shm+lock:?lock=raw_sync&overflow=drop-oldest",
+    ] {
+        let error = laneway::channel(address)
+            .expect_err("it cannot")
+            .to_string();
         assert!(error.contains("shm+mpmc:"), "{error}");
     }
     assert!(laneway::channel("shm+spsc:?overflow=never").is_err());
@@ -241,5 +252,8 @@ pub(crate) fn refused() {
     let lock = lock.overflow(Overflow::DropOldest);
     let error = lock.pair().expect_err("it cannot");
     assert_eq!(error.kind, kind);
-    assert!(error.to_string().contains("overflow=drop-oldest"), "{error}");
+    assert!(
+        error.to_string().contains("overflow=drop-oldest"),
+        "{error}"
+    );
 }

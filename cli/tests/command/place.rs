@@ -21,16 +21,23 @@ pub(crate) struct Place {
     word: String,
 }
 
+/// Whether what is sent waits for a receiver.
+fn waits(driver: &&Driver) -> bool {
+    driver
+        .capabilities()
+        .is_some_and(|can| can.gives_each_once())
+}
+
 impl Place {
     /// One for every transport that has names.
     pub(crate) fn plain() -> Vec<Self> {
-        let drivers = Registry::BUILTIN.drivers().iter();
+        let drivers = Registry::BUILTIN.drivers().iter().filter(waits);
         drivers.filter_map(|driver| Self::of(driver, "")).collect()
     }
 
     /// One for every spelling of every transport that has names.
     pub(crate) fn spelled() -> Vec<Self> {
-        let drivers = Registry::BUILTIN.drivers().iter();
+        let drivers = Registry::BUILTIN.drivers().iter().filter(waits);
         let places = drivers.flat_map(|driver| {
             let variants = driver.variants().iter();
             variants.filter_map(|variant| Self::of(driver, variant))

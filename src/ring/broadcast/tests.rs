@@ -47,7 +47,8 @@ fn every_length_passes_at_every_place_to_everybody() {
     let mut memory = Memory::new(256);
     let ring = memory.ring();
     let mut producer = Producer::resume(ring).expect("sound");
-    let mut consumers = [(); 3].map(|()| Consumer::now(ring).expect("sound"));
+    let mut consumers =
+        [(); 3].map(|()| Consumer::now(ring, ring.tail.load(Ordering::Relaxed)).expect("sound"));
     for round in 0..3000_usize {
         let message = vec![u8::try_from(round % 251).expect("small"); round % 113];
         send(&mut producer, ring, &message);
@@ -63,7 +64,7 @@ fn who_is_overtaken_is_told_by_how_many_and_goes_on_at_the_oldest() {
     let mut memory = Memory::new(256);
     let ring = memory.ring();
     let mut producer = Producer::resume(ring).expect("sound");
-    let mut consumer = Consumer::now(ring).expect("sound");
+    let mut consumer = Consumer::now(ring, ring.tail.load(Ordering::Relaxed)).expect("sound");
     let mut next = 0_u64;
     let mut told = 0;
     for number in 0..5000_u64 {
@@ -129,7 +130,7 @@ fn a_successor_goes_on_wherever_the_one_before_it_died() {
     let mut memory = Memory::new(256);
     let ring = memory.ring();
     let mut producer = Producer::resume(ring).expect("sound");
-    let mut consumer = Consumer::now(ring).expect("sound");
+    let mut consumer = Consumer::now(ring, ring.tail.load(Ordering::Relaxed)).expect("sound");
     for number in 0..500_u64 {
         let message = number.to_ne_bytes();
         producer.append(ring, b"never sent").expect("sound");
@@ -155,11 +156,15 @@ fn a_late_one_starts_now_or_at_the_oldest() {
     let ring = memory.ring();
     let mut producer = Producer::resume(ring).expect("sound");
     for number in 0..100_u64 {
-        let mut late = Consumer::now(ring).expect("sound");
+        let mut late = Consumer::now(ring, ring.tail.load(Ordering::Relaxed)).expect("sound");
         assert_eq!(late.place().number, number);
         let before = late.place();
+        let tail = ring.tail.load(Ordering::Relaxed);
         send(&mut producer, ring, &number.to_ne_bytes());
         assert_eq!(recv(&mut late, ring), Ok(number.to_ne_bytes().to_vec()));
+        // Met before it looked where it was.
+        let met = Consumer::now(ring, tail).expect("sound");
+        assert_eq!(met.place(), before);
         let mut again = Consumer::at(before);
         assert_eq!(recv(&mut again, ring), Ok(number.to_ne_bytes().to_vec()));
         let mut oldest = Consumer::oldest(ring).expect("sound");
@@ -177,7 +182,7 @@ fn a_batch_longer_than_the_ring_is_published_as_it_goes() {
     let mut memory = Memory::new(256);
     let ring = memory.ring();
     let mut producer = Producer::resume(ring).expect("sound");
-    let mut consumer = Consumer::now(ring).expect("sound");
+    let mut consumer = Consumer::now(ring, ring.tail.load(Ordering::Relaxed)).expect("sound");
     for number in 0..100_u64 {
         producer.append(ring, &number.to_ne_bytes()).expect("sound");
     }
@@ -193,7 +198,15 @@ fn a_batch_longer_than_the_ring_is_published_as_it_goes() {
 
 #[test]
 fn nonsense_is_never_out_of_bounds() {
-    let words = [0, 1, 8, 255, MARK << 32 | 0xffff_ffff, MARK << 32 | 3, u64::MAX];
+    let words = [
+        0,
+        1,
+        8,
+        255,
+        MARK << 32 | 0xffff_ffff,
+        MARK << 32 | 3,
+        u64::MAX,
+    ];
     for word in words {
         for cursor in words {
             for which in 0..3 {
@@ -209,7 +222,7 @@ fn nonsense_is_never_out_of_bounds() {
                     }
                 }
                 for consumer in [
-                    Consumer::now(ring),
+                    Consumer::now(ring, ring.tail.load(Ordering::Relaxed)),
                     Consumer::oldest(ring),
                     Ok(Consumer::at(Place {
                         at: cursor,
@@ -233,7 +246,8 @@ fn threads_see_whole_messages_or_are_told() {
     let count = 100_000_u64;
     std::thread::scope(|scope| {
         for _ in 0..2 {
-            let mut consumer = Consumer::now(ring).expect("sound");
+            let mut consumer =
+                Consumer::now(ring, ring.tail.load(Ordering::Relaxed)).expect("sound");
             scope.spawn(move || {
                 let mut next = 0;
                 while next < count {

@@ -16,6 +16,7 @@ use crate::{
     presence::{self, Topic},
     shm::{meter::Meter, segment::Segment},
     tally::{Tally, Waits},
+    trace::{self, Recovery},
     transport::family::listener::Listener,
     wait::{Bell, Look, Waiter},
     watch::Watch,
@@ -107,6 +108,7 @@ impl Member {
         address: Address,
         strategy: WaitStrategy,
     ) -> Self {
+        trace::opened(&address, end);
         let guarded = segment.is_guarded();
         let member = Self {
             listener: None,
@@ -268,6 +270,11 @@ impl Seat {
         }
     }
 
+    /// Something was done because somebody died.
+    pub(crate) fn recovered(&self, what: Recovery) {
+        trace::recovered(&self.address, what);
+    }
+
     /// What the ends of the segment have done. `None` if it cannot be read any more.
     pub(crate) fn counters(&self) -> Option<Counters> {
         self.segment.counters().ok()
@@ -323,6 +330,7 @@ impl Seat {
         self.gone.set(gone);
         self.changes.set(changes.into());
         if died {
+            self.recovered(Recovery::Side);
             // It went without announcing it, so we do, for those who look in memory only.
             self.segment.announce();
             self.changes.set(changes.wrapping_add(1).into());

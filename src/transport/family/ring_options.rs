@@ -3,8 +3,8 @@
 use std::{ffi::OsString, io, sync::Arc};
 
 use crate::{
-    Address, AddressError, AddressProblem, End, Handoff, Key, OpenError, OpenErrorKind, Overflow, Peer,
-    WaitStrategy, cache,
+    Address, AddressError, AddressProblem, End, Handoff, Key, OpenError, OpenErrorKind, Overflow,
+    Peer, WaitStrategy, cache,
     ring::record,
     shm::{
         layout::{Header, LAYOUT, MAGIC, Shape},

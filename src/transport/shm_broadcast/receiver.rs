@@ -3,8 +3,8 @@
 use std::{cell::Cell, io};
 
 use crate::{
-    Channel, Counters, Deadline, Depth, End, Endpoint, Fingerprint, Handoff, Limits, OpenError, Receiver,
-    RecvError,
+    Channel, Counters, Deadline, Depth, End, Endpoint, Fingerprint, Handoff, Limits, OpenError,
+    Receiver, RecvError,
     ring::broadcast::{Consumer, Stuck},
     shm::segment::Segment,
     transport::family::member::{Member, Seat},
@@ -21,8 +21,8 @@ pub struct BroadcastReceiver {
     bytes: Vec<u8>,
     /// The length of the message that is peeked, which is in `bytes`.
     peeked: Option<usize>,
-    /// Messages and bytes that were received and not counted yet: receivers share one line for that, and would pass it around.
-    uncounted: Cell<(usize, usize)>,
+    /// Messages that were received and not counted yet: receivers share one line for that, and would pass it around.
+    uncounted: Cell<usize>,
 }
 
 /// How many messages a receiver counts at a time, unless it waits before.
@@ -30,7 +30,7 @@ const COUNTED: usize = 1024;
 
 impl BroadcastReceiver {
     pub(super) fn new(channel: &ShmBroadcast, segment: Segment) -> Result<Self, OpenError> {
-        let consumer = channel.start.consumer(ring(&segment));
+        let consumer = channel.start.consumer(&segment);
         let consumer = consumer.map_err(|stuck| channel.unsound(stuck))?;
         let (address, wait) = (channel.address(), channel.options.wait);
         Ok(Self {
@@ -46,9 +46,9 @@ impl BroadcastReceiver {
     #[inline]
     fn advance(&mut self, len: usize) {
         self.consumer.advance(len);
-        let (messages, bytes) = self.uncounted.get();
-        self.uncounted.set((messages + 1, bytes.wrapping_add(len)));
-        if messages + 1 == COUNTED {
+        let messages = self.uncounted.get() + 1;
+        self.uncounted.set(messages);
+        if messages == COUNTED {
             self.count();
         }
     }
@@ -56,12 +56,9 @@ impl BroadcastReceiver {
     /// Counts what was received.
     #[cold]
     fn count(&self) {
-        let (messages, bytes) = self.uncounted.take();
+        let messages = self.uncounted.take();
         if messages > 0 {
-            self.member
-                .seat()
-                .tally()
-                .add_among_others(messages, bytes);
+            self.member.seat().tally().add_among_others(messages, 0);
         }
     }
 

@@ -156,18 +156,20 @@ impl Sender for MpmcSender {
                 Err(error) if sent == 0 => return Err(error),
                 Err(_) => break,
             }
-            let (mut added, mut bytes) = (1, first.len());
+            let tally = self.member.seat().tally();
+            tally.add_bytes(first.len());
+            let mut added = 1;
             let ring = ring(self.member.segment());
             for message in messages.iter().skip(sent + 1) {
                 let fits = message.len() <= self.max_message;
                 if !fits || ring.push(self.me, message).is_err() {
                     break;
                 }
+                tally.add_bytes(message.len());
                 added += 1;
-                bytes += message.len();
             }
+            tally.add_messages(added);
             sent += added;
-            self.member.seat().tally().add(added, bytes);
             self.notify();
         }
         Ok(sent)
