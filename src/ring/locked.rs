@@ -123,6 +123,9 @@ impl<'a, L: Lock> Locked<'a, L> {
         }
         // ORDERING: Relaxed; as above.
         let head = self.cursors.head.load(Ordering::Relaxed);
+        self.cursors
+            .tally
+            .saw(tail.wrapping_sub(head).min(capacity));
         // More than there can be: either moved meanwhile, or is nonsense, which is not to be waited for.
         fits(head, tail) || tail.wrapping_sub(head) > capacity
     }
@@ -167,6 +170,7 @@ impl<'a, L: Lock> Locked<'a, L> {
         };
         let mut tail = start;
         let mut pushed = 0;
+        let mut bytes = 0;
         for message in messages {
             let size = record::size(message.len());
             let (_, left) = self.data.place(tail);
@@ -184,15 +188,15 @@ impl<'a, L: Lock> Locked<'a, L> {
             let text = tail.wrapping_add(record::HEADER as u64);
             self.data.write(text, message).map_err(|_| Stuck::Corrupt)?;
             tail = tail.wrapping_add(size as u64);
-            self.cursors.tally.add_bytes(message.len());
             pushed += 1;
+            bytes += message.len();
         }
         if pushed > 0 {
             crash::reach(Point::LockedWritten);
             // ORDERING: Release; pairs with the Acquire in `pop`: who sees the tail sees the records.
             self.cursors.tail.store(tail, Ordering::Release);
             crash::reach(Point::LockedPublished);
-            self.cursors.tally.add_messages(pushed);
+            self.cursors.tally.add(pushed, bytes);
         }
         drop(section);
         if pushed == 0 && !messages.is_empty() {
