@@ -123,11 +123,14 @@ impl<'a, L: Lock> Locked<'a, L> {
         }
         // ORDERING: Relaxed; as above.
         let head = self.cursors.head.load(Ordering::Relaxed);
-        self.cursors
-            .tally
-            .saw(tail.wrapping_sub(head).min(capacity));
         // More than there can be: either moved meanwhile, or is nonsense, which is not to be waited for.
         fits(head, tail) || tail.wrapping_sub(head) > capacity
+    }
+
+    /// There seemed to be no room: counts how much there is in the ring.
+    #[cold]
+    pub(crate) fn note_full(&self) {
+        self.cursors.tally.saw(self.used() as u64);
     }
 
     /// Whether a consumer that comes now may find a message. A hint.
@@ -170,7 +173,6 @@ impl<'a, L: Lock> Locked<'a, L> {
         };
         let mut tail = start;
         let mut pushed = 0;
-        let mut bytes = 0;
         for message in messages {
             let size = record::size(message.len());
             let (_, left) = self.data.place(tail);
@@ -183,20 +185,21 @@ impl<'a, L: Lock> Locked<'a, L> {
                     .map_err(|_| Stuck::Corrupt)?;
                 tail = tail.wrapping_add(pad as u64);
             }
+            // Here the length is at hand.
+            self.cursors.tally.add_bytes(message.len());
             record::write_header(self.data, tail, Kind::Message, message.len())
                 .map_err(|_| Stuck::Corrupt)?;
             let text = tail.wrapping_add(record::HEADER as u64);
             self.data.write(text, message).map_err(|_| Stuck::Corrupt)?;
             tail = tail.wrapping_add(size as u64);
             pushed += 1;
-            bytes += message.len();
         }
         if pushed > 0 {
             crash::reach(Point::LockedWritten);
             // ORDERING: Release; pairs with the Acquire in `pop`: who sees the tail sees the records.
             self.cursors.tail.store(tail, Ordering::Release);
             crash::reach(Point::LockedPublished);
-            self.cursors.tally.add(pushed, bytes);
+            self.cursors.tally.add_messages(pushed);
         }
         drop(section);
         if pushed == 0 && !messages.is_empty() {

@@ -229,6 +229,7 @@ impl LockedSender {
             }
             let ring = ring(seat, End::Sender, holder);
             if !ring.may_have_room(need) {
+                ring.note_full();
                 return None;
             }
             match ring.push(messages, deadline) {
