@@ -54,7 +54,7 @@ fn slot(
         2 => End::Receiver,
         _ => return None,
     };
-    if word(IS_SLOT) != MAGIC || word(VERSION) != LAYOUT.into() {
+    if word(IS_SLOT) != MAGIC || word(VERSION) != u64::from(LAYOUT) {
         return None;
     }
     let holders = holders.get(&(word(DEV), word(INO)))?;

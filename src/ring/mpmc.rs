@@ -533,6 +533,7 @@ mod tests {
     use std::ptr::NonNull;
 
     struct Memory {
+        tally: Tally,
         words: Vec<u64>,
         states: Vec<AtomicU64>,
         cursors: [AtomicU64; 3],
@@ -541,6 +542,7 @@ mod tests {
     impl Memory {
         fn new(slots: usize) -> Self {
             Self {
+                tally: Tally::default(),
                 words: vec![0; slots * SLOT / 8],
                 states: (0..slots).map(|_| AtomicU64::new(0)).collect(),
                 cursors: Default::default(),
@@ -558,6 +560,7 @@ mod tests {
                 head,
                 freed,
                 states: &self.states,
+                tally: &self.tally,
                 data,
             }
         }
