@@ -92,7 +92,7 @@ impl Tally {
     }
 
     /// Somebody saw so many bytes in the channel.
-    #[inline]
+    #[cold]
     pub(crate) fn saw(&self, bytes: u64) {
         if !OFF {
             // ORDERING: Relaxed; a number for people.

@@ -21,8 +21,7 @@ pub(crate) enum Recovery {
 
 #[cfg(feature = "tracing")]
 mod told {
-    use super::Recovery;
-    use crate::{Address, End};
+    use crate::{Address, End, trace::Recovery};
 
     /// A span, while it lasts.
     pub(crate) type Span = tracing::span::EnteredSpan;
@@ -72,8 +71,7 @@ mod told {
 
 #[cfg(not(feature = "tracing"))]
 mod told {
-    use super::Recovery;
-    use crate::{Address, End};
+    use crate::{Address, End, trace::Recovery};
 
     #[derive(Debug)]
     pub(crate) struct Span;

@@ -5,7 +5,7 @@
 use std::{
     collections::HashSet,
     env,
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader, Write},
     process::{self, Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -15,7 +15,7 @@ use laneway::{
     Address, BoxChannel, Channel, Counters, Deadline, Driver, Endpoint, Receiver, ReceiverExt,
     Registry, Scope, Sender, SenderExt,
     inventory::{Inventory, Observer, Watched},
-    process::{give, inherited_sender},
+    process::inherited_sender,
 };
 
 /// Tells a child its part.
@@ -151,17 +151,17 @@ fn plays_a_part() {
             for _ in 0..5 {
                 tx.send(b"counted").expect("goes");
             }
-            println!("ready");
+            writeln!(io::stdout(), "ready").expect("is read");
             thread::park();
         }
         ("receive-one", address) => {
             let mut rx = named(address).receiver().expect("opens");
-            println!("ready");
+            writeln!(io::stdout(), "ready").expect("is read");
             rx.recv(&mut [0; 301]).expect("comes");
         }
         ("fill", address) => {
             let mut tx = named(address).sender().expect("opens");
-            println!("ready");
+            writeln!(io::stdout(), "ready").expect("is read");
             for _ in 0..8 {
                 tx.send_by(&[1; 200], Deadline::after(Duration::from_secs(50)))
                     .expect("goes");
@@ -265,7 +265,9 @@ fn a_wait_is_seen_while_it_lasts_and_counted_when_it_is_over() {
         tx.send(b"wakes").expect("goes");
         child.is_well();
         let received = counters(&tx).received;
-        assert!(received.waited >= slept, "{address}: {received:?}");
+        // Up to a few looks less: who asks all the time takes its last look at the clock for the end of the wait.
+        let least = slept.saturating_sub(Duration::from_millis(5));
+        assert!(received.waited >= least, "{address}: {received:?}");
         assert_eq!((received.waits, received.messages), (1, 1), "{address}");
         // It looked at the queue again on a timer, so it may have been between two sleeps.
         if !address.contains("spin") && !address.starts_with("sysv") {

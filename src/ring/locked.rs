@@ -127,6 +127,12 @@ impl<'a, L: Lock> Locked<'a, L> {
         fits(head, tail) || tail.wrapping_sub(head) > capacity
     }
 
+    /// There seemed to be no room: counts how much there is in the ring.
+    #[cold]
+    pub(crate) fn note_full(&self) {
+        self.cursors.tally.saw(self.used() as u64);
+    }
+
     /// Whether a consumer that comes now may find a message. A hint.
     #[inline]
     pub(crate) fn may_have_message(&self) -> bool {
@@ -179,12 +185,13 @@ impl<'a, L: Lock> Locked<'a, L> {
                     .map_err(|_| Stuck::Corrupt)?;
                 tail = tail.wrapping_add(pad as u64);
             }
+            // Here the length is at hand.
+            self.cursors.tally.add_bytes(message.len());
             record::write_header(self.data, tail, Kind::Message, message.len())
                 .map_err(|_| Stuck::Corrupt)?;
             let text = tail.wrapping_add(record::HEADER as u64);
             self.data.write(text, message).map_err(|_| Stuck::Corrupt)?;
             tail = tail.wrapping_add(size as u64);
-            self.cursors.tally.add_bytes(message.len());
             pushed += 1;
         }
         if pushed > 0 {

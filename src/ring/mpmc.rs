@@ -561,6 +561,7 @@ mod tests {
     use std::ptr::NonNull;
 
     struct Memory {
+        tally: Tally,
         words: Vec<u64>,
         states: Vec<AtomicU64>,
         cursors: [AtomicU64; 3],
@@ -570,6 +571,7 @@ mod tests {
     impl Memory {
         fn new(slots: usize) -> Self {
             Self {
+                tally: Tally::default(),
                 words: vec![0; slots * SLOT / 8],
                 states: (0..slots).map(|_| AtomicU64::new(0)).collect(),
                 cursors: Default::default(),

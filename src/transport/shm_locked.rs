@@ -248,6 +248,7 @@ impl LockedSender {
             let ring = ring(seat, End::Sender, holder);
             let makes_room = overflow == Overflow::DropOldest;
             if !makes_room && !ring.may_have_room(need) {
+                ring.note_full();
                 return None;
             }
             let pushed = match ring.push(messages, deadline) {

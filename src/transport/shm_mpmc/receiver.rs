@@ -254,9 +254,9 @@ impl Receiver for MpmcReceiver {
             each(ring.message(&taken));
             self.taken = None;
             ring.finish(taken);
+            self.count(1);
             drained += 1;
             if drained % BATCH == 0 {
-                self.count(BATCH);
                 self.notify();
             }
             if drained == max {
@@ -269,7 +269,6 @@ impl Receiver for MpmcReceiver {
             // Ours, should `each` unwind.
             self.taken = Some(taken);
         }
-        self.count(drained % BATCH);
         self.notify();
         Ok(drained)
     }

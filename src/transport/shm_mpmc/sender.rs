@@ -73,6 +73,12 @@ impl MpmcSender {
         }
     }
 
+    /// Counts a message that was sent.
+    #[inline(always)]
+    fn count(&self, bytes: usize) {
+        self.member.seat().tally().add(1, bytes);
+    }
+
     /// Wakes receivers.
     #[inline]
     fn notify(&self) {
@@ -133,7 +139,7 @@ impl Sender for MpmcSender {
     #[inline]
     fn send_by(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
         if self.push(message, deadline)? {
-            self.member.seat().tally().add(1, message.len());
+            self.count(message.len());
             self.notify();
         }
         Ok(())
@@ -148,7 +154,7 @@ impl Sender for MpmcSender {
         let mut sent = 0;
         while let Some(first) = messages.get(sent) {
             match self.push(first, deadline) {
-                Ok(true) => {}
+                Ok(true) => sent += 1,
                 Ok(false) => {
                     sent += 1;
                     continue;
@@ -156,20 +162,16 @@ impl Sender for MpmcSender {
                 Err(error) if sent == 0 => return Err(error),
                 Err(_) => break,
             }
-            let tally = self.member.seat().tally();
-            tally.add_bytes(first.len());
-            let mut added = 1;
+            self.count(first.len());
             let ring = ring(self.member.segment());
-            for message in messages.iter().skip(sent + 1) {
+            for message in messages.iter().skip(sent) {
                 let fits = message.len() <= self.max_message;
                 if !fits || ring.push(self.me, message).is_err() {
                     break;
                 }
-                tally.add_bytes(message.len());
-                added += 1;
+                self.count(message.len());
+                sent += 1;
             }
-            tally.add_messages(added);
-            sent += added;
             self.notify();
         }
         Ok(sent)
