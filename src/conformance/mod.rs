@@ -8,6 +8,7 @@ mod allocation;
 mod child;
 mod message;
 mod processes;
+mod ready;
 mod subject;
 mod threads;
 
@@ -107,6 +108,7 @@ fn trials_of<C: Channel + 'static>(
     for (prefix, subject) in subjects(driver, how, &open) {
         let cases = threads::cases::<C>()
             .into_iter()
+            .chain(ready::cases::<C>())
             .chain(processes::cases::<C>());
         for (case, run) in cases {
             let subject = subject.clone();

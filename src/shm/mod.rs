@@ -10,6 +10,7 @@
 //! * M3. The mapping is page-aligned, and longer than a header.
 //! * M4. Until a segment has a name or its descriptor has left, nobody else can reach it.
 
+mod bells;
 pub(crate) mod layout;
 pub(crate) mod name;
 pub(crate) mod object;
