@@ -64,13 +64,6 @@ fn announce(header: &Header, object: &Object) {
     header.identity.changes.fetch_add(1, Ordering::Release);
     // ORDERING: SeqCst; pairs with the fence in `settle`: who is not seen to await this sees the change.
     fence(Ordering::SeqCst);
-    for event in [&header.producer.moved, &header.consumer.moved] {
-        let fences = &header.identity.fences;
-        let bell = Bell {
-            event,
-            fences,
-            object,
-        };
-        bell.wake();
-    }
+    header.producer.moved.wake(object);
+    header.consumer.moved.wake(object);
 }
