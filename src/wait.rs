@@ -156,7 +156,7 @@ impl Bell<'_> {
             // ORDERING: SeqCst; of two who publish, the one whose fence is later sees what the other published.
             fence(Ordering::SeqCst);
             if worth() {
-                self.wake();
+                self.event.wake(self.object);
             }
         }
     }
@@ -204,11 +204,13 @@ impl Bell<'_> {
         }
         found
     }
+}
 
-    /// Wakes those who sleep, whatever the flag says, and has those told who await a report.
+impl Event {
+    /// Wakes those who sleep, whatever the flag says, and has those told who await a report on the object.
     #[cold]
-    pub(crate) fn wake(self) {
-        let Event { word, flag, rung } = self.event;
+    pub(crate) fn wake(&self, object: &Object) {
+        let Self { word, flag, rung } = self;
         // ORDERING: Acquire; pairs with the Release in `raise`: whoever has raised it by now has read the word before it changes.
         let raised = flag.load(Ordering::Acquire);
         crash::reach(Point::WakeSeen);
@@ -221,16 +223,15 @@ impl Bell<'_> {
         let _ = futex::wake(word, i32::MAX);
         if raised & CALLED != 0 && !crash::is_left_out(Step::ReportNews) {
             // Fails where the object was made shorter, or is closed, and that is reported.
-            let _ = report::report(self.object);
+            let _ = report::report(object);
         }
         // ORDERING: Relaxed, twice; if it was raised since, it stays up.
         let (lowered, relaxed) = (raised & !(RAISED | CALLED), Ordering::Relaxed);
         let _ = flag.compare_exchange(raised, lowered, relaxed, relaxed);
         crash::reach(Point::WakeDone);
     }
-}
 
-impl Event {
+
     /// How often it was rung, counted round.
     fn rings(&self) -> u32 {
         // ORDERING: Relaxed; a number for people.

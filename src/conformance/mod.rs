@@ -9,6 +9,7 @@ mod child;
 mod each;
 mod message;
 mod processes;
+mod ready;
 mod subject;
 mod threads;
 
@@ -108,6 +109,7 @@ fn trials_of<C: Channel + 'static>(
     for (prefix, subject) in subjects(driver, how, &open) {
         let cases = threads::cases::<C>()
             .into_iter()
+            .chain(ready::cases::<C>())
             .chain(processes::cases::<C>())
             .chain(each::cases::<C>());
         for (case, run) in cases {

@@ -11,6 +11,7 @@
 //! * M4. Until a segment has a name or its descriptor has left, nobody else can reach it.
 //! * M5. The counters that a meter points to lie in what its home keeps mapped, and are atomics.
 
+mod bells;
 pub(crate) mod board;
 pub(crate) mod layout;
 pub(crate) mod meter;

@@ -35,10 +35,9 @@ use crate::{
         },
         plan::{Discard, Plan},
     },
-    sync::{AtomicU64, Ordering, fence},
+    sync::{AtomicU64, Ordering},
     sys::{membarrier, report::Object, sigbus},
     trace::{self, Recovery},
-    wait::Bell,
 };
 
 /// One endpoint's hold on a segment. Dropping it leaves; the last one out removes the name.
@@ -83,7 +82,7 @@ unsafe impl Sync for Mapped {}
 
 impl Mapped {
     #[inline]
-    fn header(&self) -> &Header {
+    pub(super) fn header(&self) -> &Header {
         // SAFETY: by M1, M2 and M3.
         unsafe { self.base.cast().as_ref() }
     }
@@ -392,6 +391,11 @@ impl Segment {
         Ok(fd.as_fd())
     }
 
+    /// What may ring in it, also after this end is gone.
+    pub(super) fn mapped(&self) -> &Arc<Mapped> {
+        &self.mapping
+    }
+
     /// The same, also for those who watch it.
     pub(crate) fn object(&self) -> &Object {
         &self.fd
@@ -418,74 +422,11 @@ impl Segment {
         self.header().identity.seen.load(Ordering::Relaxed) & bit(end) != 0
     }
 
-    /// What consumers sleep for.
-    #[inline]
-    pub(crate) fn items(&self) -> Bell<'_> {
-        let header = self.header();
-        Bell {
-            event: &header.producer.moved,
-            fences: &header.identity.fences,
-            object: &self.fd,
-        }
-    }
-
-    /// What producers sleep for.
-    #[inline]
-    pub(crate) fn room(&self) -> Bell<'_> {
-        let header = self.header();
-        Bell {
-            event: &header.consumer.moved,
-            fences: &header.identity.fences,
-            object: &self.fd,
-        }
-    }
-
-    /// What changes when the bell of such an end is rung, also after this end is gone.
-    pub(crate) fn rung(&self, end: End) -> impl Fn() -> u32 + Send + 'static {
-        let mapping = Arc::clone(&self.mapping);
-        move || {
-            let header = mapping.header();
-            match end {
-                End::Sender => header.consumer.moved.word(),
-                End::Receiver => header.producer.moved.word(),
-            }
-        }
-    }
-
-    /// Counts a change and rings both bells, also after this end is gone: for those who have somebody die.
-    pub(crate) fn alarm(&self) -> impl Fn() + Send + 'static {
-        let mapping = Arc::clone(&self.mapping);
-        let object = self.fd.clone();
-        move || announce(mapping.header(), &object)
-    }
-
-    /// Counts an opening or closing, and wakes everybody to look who is there.
-    pub(crate) fn announce(&self) {
-        announce(self.header(), &self.fd);
-    }
-
     /// How many openings and closings there were.
     #[inline]
     pub(crate) fn changes(&self) -> u32 {
         // ORDERING: Acquire; pairs with the Release in `announce`.
         self.header().identity.changes.load(Ordering::Acquire)
-    }
-}
-
-/// Counts a change, and wakes everybody.
-fn announce(header: &Header, object: &Object) {
-    // ORDERING: Release; pairs with the Acquire in `changes`.
-    header.identity.changes.fetch_add(1, Ordering::Release);
-    // ORDERING: SeqCst; pairs with the fence in `settle`: who is not seen to await this sees the change.
-    fence(Ordering::SeqCst);
-    for event in [&header.producer.moved, &header.consumer.moved] {
-        let fences = &header.identity.fences;
-        let bell = Bell {
-            event,
-            fences,
-            object,
-        };
-        bell.wake();
     }
 }
 

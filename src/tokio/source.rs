@@ -24,6 +24,8 @@ use crate::{
 
 /// How soon to ask again what does not tell.
 const SOON: Duration = Duration::from_millis(1);
+/// How often the runtime may say that a descriptor is ready, in vain, before it is asked later.
+const ROUNDS: usize = 4;
 /// How long a thread waits before it looks whether anybody still wants to know.
 const SLICE: Duration = Duration::from_millis(50);
 
@@ -175,8 +177,8 @@ impl<E: Endpoint + 'static> Source<E> {
         let Some(end) = &mut self.end else {
             return Ok(None);
         };
-        // Once more if it was hung up, which the runtime believes for ever and a named channel need not be.
-        for _ in 0..2 {
+        // Until the runtime has nothing that could be believed. A hang-up it believes for ever, and that of a name need not be, so it is asked anew.
+        for _ in 0..ROUNDS {
             let registered = match &mut self.registered {
                 Some(registered) => registered,
                 none => {
@@ -192,7 +194,7 @@ impl<E: Endpoint + 'static> Source<E> {
                 false => registered.get().poll_write_ready(cx),
             };
             let Poll::Ready(guard) = polled else {
-                return Ok(None);
+                break;
             };
             let mut guard = guard?;
             if let Some(found) = attempt(end) {
@@ -203,19 +205,16 @@ impl<E: Endpoint + 'static> Source<E> {
             guard.clear_ready();
             if known.is_read_closed() || known.is_write_closed() {
                 self.registered = None;
-                continue;
-            }
-            // The runtime tells of changes. If it is ready and still of no use, as a pipe that has some room and too little, there may be none.
-            let flags = match self.interest.is_readable() {
-                true => PollFlags::POLLIN,
-                false => PollFlags::POLLOUT,
-            };
-            let fd = end.as_fd().ok_or(io::ErrorKind::NotConnected)?;
-            if !sys::fd::wait(fd, flags, Deadline::NOW)?.is_empty() {
-                break;
             }
         }
-        *nap = Some(SOON);
+        // The runtime tells of changes. If it is ready and still of no use, as a pipe that has some room and too little, there may be none.
+        let flags = match self.interest.is_readable() {
+            true => PollFlags::POLLIN,
+            false => PollFlags::POLLOUT,
+        };
+        let fd = end.as_fd().ok_or(io::ErrorKind::NotConnected)?;
+        let is_ready = !sys::fd::wait(fd, flags, Deadline::NOW)?.is_empty();
+        *nap = (is_ready || self.registered.is_none()).then_some(SOON);
         Ok(None)
     }
 

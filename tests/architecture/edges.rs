@@ -95,6 +95,7 @@ const TABLE: &[(&str, &[&str])] = &[
         // Of `shm` only the layout's fields, to hold against docs/layout.md.
         &[
             "channel", "endpoint", "guard", "ext", "typed", "registry", "process", "sync", "shm",
+            "wait_any",
         ],
     ),
     (

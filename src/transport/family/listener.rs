@@ -70,6 +70,10 @@ impl Listener {
 
     /// Has `waker` woken when this bell rings, if the barrier of [`settle`](crate::wait::settle) follows.
     pub(crate) fn arm(&self, bell: Bell<'_>, waker: &Waker) {
+        if !self.watch.works() {
+            // A forked child has the slot as it was, locked perhaps by a thread that it does not have.
+            return;
+        }
         // The word first, then the waker, then the flag: whoever sees the flag changes the word and finds the waker.
         let before = self.call.set(Some((waker.clone(), bell.word())));
         bell.call();
