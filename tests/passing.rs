@@ -16,7 +16,10 @@ use std::{
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
     process::{self, Child, Command},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -123,6 +126,14 @@ fn again(task: &str) -> Command {
     command
 }
 
+/// Held for reading while a child is made. Until that runs its own program it has copies of all descriptors here.
+static FORKING: RwLock<()> = RwLock::new(());
+
+/// Waits until what was closed here is closed.
+fn settle() {
+    drop(FORKING.write().unwrap_or_else(PoisonError::into_inner));
+}
+
 /// A child; dropping it kills and reaps it.
 struct Running(Child);
 
@@ -132,6 +143,7 @@ impl Running {
     }
 
     fn run(command: &mut Command) -> Self {
+        let _forking = FORKING.read().unwrap_or_else(PoisonError::into_inner);
         Self(command.spawn().expect("starts itself"))
     }
 
@@ -144,6 +156,7 @@ impl Running {
     fn kill(mut self) {
         self.0.kill().expect("a child");
         self.0.wait().expect("a child");
+        settle();
     }
 }
 

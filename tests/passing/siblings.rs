@@ -11,7 +11,7 @@ use laneway::{
 };
 use libtest_mimic::Trial;
 
-use crate::{Meeting, Running, go_to, soon, unique, wait_at};
+use crate::{Meeting, Running, go_to, settle, soon, unique, wait_at};
 
 /// Messages of each trial.
 const COUNT: u64 = 500;
@@ -64,6 +64,7 @@ fn channel(driver: &Driver, variant: &str, named: bool) -> BoxChannel {
 
 /// The name can be used at once, whoever has been killed, and goes with the last end.
 fn assert_nothing_is_left(channel: &BoxChannel) {
+    settle();
     drop(channel.pair().expect("opens at once"));
     let gone = channel.unlink().expect_err("the last one out removed it");
     assert_eq!(gone.kind(), std::io::ErrorKind::NotFound);
