@@ -2,6 +2,11 @@
 //!
 //! Givers, takers and strangers are this program again, started side by side; they know of each other only a path.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "a test is not part of the crate whose types they are"
+)]
+
 #[path = "passing/crowd.rs"]
 mod crowd;
 #[path = "passing/malformed.rs"]

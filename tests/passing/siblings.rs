@@ -16,8 +16,11 @@ use crate::{Meeting, Running, go_to, settle, soon, unique, wait_at};
 /// Messages of each trial.
 const COUNT: u64 = 500;
 
+/// What is tried at an address.
+type Case = fn(&str);
+
 /// What happens to an end, by name.
-const CASES: [(&str, fn(&str)); 4] = [
+const CASES: [(&str, Case); 4] = [
     ("receiver_is_passed_on", |address| both(address, "receiver")),
     ("sender_is_passed_on", |address| both(address, "sender")),
     ("giver_is_killed", giver_is_killed),
