@@ -2,6 +2,11 @@
 //!
 //! Givers, takers and strangers are this program again, started side by side; they know of each other only a path.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "a test is not part of the crate whose types they are"
+)]
+
 #[path = "passing/crowd.rs"]
 mod crowd;
 #[path = "passing/malformed.rs"]
@@ -16,7 +21,10 @@ use std::{
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
     process::{self, Child, Command},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -123,6 +131,14 @@ fn again(task: &str) -> Command {
     command
 }
 
+/// Held for reading while a child is made. Until that runs its own program it has copies of all descriptors here.
+static FORKING: RwLock<()> = RwLock::new(());
+
+/// Waits until what was closed here is closed.
+fn settle() {
+    drop(FORKING.write().unwrap_or_else(PoisonError::into_inner));
+}
+
 /// A child; dropping it kills and reaps it.
 struct Running(Child);
 
@@ -132,6 +148,7 @@ impl Running {
     }
 
     fn run(command: &mut Command) -> Self {
+        let _forking = FORKING.read().unwrap_or_else(PoisonError::into_inner);
         Self(command.spawn().expect("starts itself"))
     }
 
@@ -144,6 +161,7 @@ impl Running {
     fn kill(mut self) {
         self.0.kill().expect("a child");
         self.0.wait().expect("a child");
+        settle();
     }
 }
 

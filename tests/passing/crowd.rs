@@ -21,8 +21,11 @@ use nix::sys::{
 
 use crate::{Running, again, soon, unique};
 
+/// What is tried over a channel.
+type Case = fn(&BoxChannel);
+
 pub(crate) fn trials() -> Vec<Trial> {
-    let cases: [(&str, fn(&BoxChannel)); 7] = [
+    let cases: [(&str, Case); 7] = [
         ("a_flood_starves_nobody", a_flood_starves_nobody),
         (
             "without_descriptors_those_who_are_in_are_heard",
@@ -295,7 +298,9 @@ fn types_are_compared(channel: &BoxChannel) {
 fn what_does_not_fit(channel: &BoxChannel) {
     let (mut tx, mut rx) = channel.pair().expect("opens");
     let max = tx.limits().max_message;
-    let message: Vec<u8> = (0..max).map(|n| (n % 251) as u8).collect();
+    let message: Vec<u8> = (0..max)
+        .map(|n| u8::try_from(n % 251).expect("a byte"))
+        .collect();
     let mut state = 1_u64;
     let mut chance = move || {
         state = state

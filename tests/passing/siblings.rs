@@ -11,13 +11,16 @@ use laneway::{
 };
 use libtest_mimic::Trial;
 
-use crate::{Meeting, Running, go_to, soon, unique, wait_at};
+use crate::{Meeting, Running, go_to, settle, soon, unique, wait_at};
 
 /// Messages of each trial.
 const COUNT: u64 = 500;
 
+/// What is tried at an address.
+type Case = fn(&str);
+
 /// What happens to an end, by name.
-const CASES: [(&str, fn(&str)); 4] = [
+const CASES: [(&str, Case); 4] = [
     ("receiver_is_passed_on", |address| both(address, "receiver")),
     ("sender_is_passed_on", |address| both(address, "sender")),
     ("giver_is_killed", giver_is_killed),
@@ -64,6 +67,7 @@ fn channel(driver: &Driver, variant: &str, named: bool) -> BoxChannel {
 
 /// The name can be used at once, whoever has been killed, and goes with the last end.
 fn assert_nothing_is_left(channel: &BoxChannel) {
+    settle();
     drop(channel.pair().expect("opens at once"));
     let gone = channel.unlink().expect_err("the last one out removed it");
     assert_eq!(gone.kind(), std::io::ErrorKind::NotFound);

@@ -219,7 +219,6 @@ pub(crate) fn play(words: &[&str]) {
                 Err(error) => panic!("{error}"),
             }
             drop(rx);
-            let _ = tx.wait_peer(soon());
             // Until it is taken or refused.
             let _ = std::io::Read::read(&mut &socket, &mut [0]);
         }

@@ -71,6 +71,12 @@ fn is_at(path: &Path, meta: &Metadata) -> bool {
     there.is_ok_and(|there| (there.dev(), there.ino()) == (meta.dev(), meta.ino()))
 }
 
+/// The lock goes before the sockets when this process dies, so that whoever sees these end finds nobody listening. If there are so few
+/// descriptors that it cannot be, it goes when it goes.
+fn aside(lock: File) -> File {
+    presence::aside(&lock).map_or(lock, File::from)
+}
+
 fn open_lock(path: &Path, create: bool) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
@@ -130,7 +136,7 @@ impl SocketName {
         }
         let name = Self {
             path: path.to_owned(),
-            lock,
+            lock: aside(lock),
             lock_path,
         };
         // After an error the name goes again, and with it all that was made.
@@ -202,7 +208,7 @@ impl SocketName {
     pub(crate) fn adopt(place: &Place, lock: OwnedFd) -> Self {
         Self {
             path: place.path().to_owned(),
-            lock: lock.into(),
+            lock: aside(lock.into()),
             lock_path: lock_path(place.path()),
         }
     }
