@@ -2,8 +2,11 @@
 
 mod carry;
 mod doctor;
+mod framing;
 mod list;
 mod measure;
+mod opening;
+mod pipe;
 mod place;
 mod refuse;
 mod running;
