@@ -2,7 +2,9 @@
 
 use std::{fmt, io, os::fd::BorrowedFd, time::Duration};
 
-use crate::{Deadline, Depth, Fingerprint, Handoff, Limits, OpenError, RecvError, SendError};
+use crate::{
+    Counters, Deadline, Depth, Fingerprint, Handoff, Limits, OpenError, RecvError, SendError,
+};
 
 /// What both ends of a channel have in common.
 pub trait Endpoint: fmt::Debug + Send {
@@ -17,6 +19,13 @@ pub trait Endpoint: fmt::Debug + Send {
     /// # Staleness
     /// True when it was taken; others may have sent or received since.
     fn depth(&self) -> io::Result<Depth>;
+
+    /// What has gone through the channel so far, or through this end of it: [`Counters::scope`] tells. `None` if the transport does not count.
+    ///
+    /// Does not wait. What the ends are just doing is counted when it is done, so the two sides need not fit each other to the message.
+    fn counters(&self) -> Option<Counters> {
+        None
+    }
 
     /// Whether the other side was there and is gone. Nobody yet is not gone.
     ///
@@ -246,6 +255,7 @@ macro_rules! forward {
         impl<T: Endpoint + ?Sized> Endpoint for $pointer {
             fn limits(&self) -> Limits { (**self).limits() }
             fn depth(&self) -> io::Result<Depth> { (**self).depth() }
+            fn counters(&self) -> Option<Counters> { (**self).counters() }
             fn is_disconnected(&self) -> bool { (**self).is_disconnected() }
             fn wait_peer(&mut self, deadline: Deadline) -> io::Result<bool> { (**self).wait_peer(deadline) }
             fn agree(&mut self, fingerprint: Fingerprint) -> Result<(), OpenError> { (**self).agree(fingerprint) }

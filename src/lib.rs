@@ -5,6 +5,7 @@ mod cache;
 mod capability;
 mod channel;
 mod clock;
+mod counters;
 mod crash;
 mod deadline;
 mod endpoint;
@@ -18,6 +19,7 @@ mod presence;
 mod registry;
 mod robust;
 mod sync;
+mod tally;
 mod wait;
 mod watch;
 
@@ -52,6 +54,7 @@ pub use capability::{
     Capabilities, Depth, Fan, Fingerprint, Lifetime, Limits, SystemLimit, WaitStrategy,
 };
 pub use channel::{BoxChannel, Channel, DynChannel};
+pub use counters::{Counters, Flow, Scope};
 pub use deadline::Deadline;
 pub use endpoint::{BoxReceiver, BoxSender, Endpoint, Receiver, Sender};
 pub use error::{OpenError, OpenErrorKind, RecvError, SendError};

@@ -14,6 +14,7 @@ use crate::{
     crash::{self, Point},
     sync::{AtomicU32, AtomicU64, Ordering, compiler_fence, fence},
     sys::{futex, membarrier},
+    tally::Waits,
 };
 
 /// How long a sleeper sleeps before it has its channel watched, and until it asks again whether its peers live,
@@ -169,6 +170,12 @@ impl Bell<'_> {
 }
 
 impl Event {
+    /// How often it was rung, counted round.
+    fn rings(&self) -> u32 {
+        // ORDERING: Relaxed; a number for people.
+        self.word.load(Ordering::Relaxed)
+    }
+
     /// Wakes those who sleep, whatever the flag says.
     #[cold]
     pub(crate) fn wake(&self) {
@@ -206,7 +213,7 @@ pub(crate) struct Waiter {
     strategy: WaitStrategy,
     /// How long it spins before the next sleep: less after spinning was in vain, more after it helped or would have.
     spin: Duration,
-    asked: Option<Instant>,
+    asked: Option<u64>,
     /// When it first was watched.
     watched: Option<Instant>,
 }
@@ -229,33 +236,38 @@ impl Waiter {
 
     /// Looks until `look` finds something or the deadline passes. The caller has looked once.
     ///
-    /// `watched` sees to it that the bell is rung when somebody dies, and tells whether it is.
+    /// `watched` sees to it that the bell is rung when somebody dies, and tells whether it is. `waits` counts it, unless the deadline is now.
     #[cold]
     pub(crate) fn wait<T>(
         &mut self,
         bell: Bell<'_>,
         deadline: Deadline,
+        waits: Waits<'_>,
         watched: &dyn Fn() -> bool,
         look: &mut dyn FnMut(Look) -> Option<T>,
     ) -> Option<T> {
         if deadline == Deadline::NOW {
-            return if self.must_ask() {
+            return if self.must_ask(clock::now()) {
                 look(Look::Kernel)
             } else {
                 None
             };
         }
+        waits.begin();
         match self.strategy {
-            WaitStrategy::Spin => self.poll(deadline, look, hint::spin_loop),
-            WaitStrategy::Yield => self.poll(deadline, look, std::thread::yield_now),
+            WaitStrategy::Spin => self.poll(deadline, waits, look, hint::spin_loop),
+            WaitStrategy::Yield => self.poll(deadline, waits, look, std::thread::yield_now),
             WaitStrategy::Adaptive => {
                 let most = patience();
                 let start = Instant::now();
-                if let Some(found) = Self::spin(start, self.spin.min(most), look) {
+                let mut spun = Duration::ZERO;
+                if let Some(found) = Self::spin(start, self.spin.min(most), &mut spun, look) {
                     self.spin = (self.spin * 2).min(most);
+                    waits.took(spun);
                     return Some(found);
                 }
-                let found = self.park(bell, deadline, watched, look);
+                waits.took(spun);
+                let found = self.park(bell, deadline, waits, watched, look);
                 // A wake-up costs about one spin: who came back this soon would have been better off spinning.
                 self.spin = if start.elapsed() < most * 3 {
                     most
@@ -264,13 +276,15 @@ impl Waiter {
                 };
                 found
             }
-            WaitStrategy::Park => self.park(bell, deadline, watched, look),
+            WaitStrategy::Park => self.park(bell, deadline, waits, watched, look),
         }
     }
 
+    /// `spun` is how long by the last look at the clock.
     fn spin<T>(
         start: Instant,
         time: Duration,
+        spun: &mut Duration,
         look: &mut dyn FnMut(Look) -> Option<T>,
     ) -> Option<T> {
         loop {
@@ -281,7 +295,8 @@ impl Waiter {
                 }
                 hint::spin_loop();
             }
-            if start.elapsed() >= time {
+            *spun = start.elapsed();
+            if *spun >= time {
                 return None;
             }
         }
@@ -290,51 +305,72 @@ impl Waiter {
     fn poll<T>(
         &mut self,
         deadline: Deadline,
+        waits: Waits<'_>,
         look: &mut dyn FnMut(Look) -> Option<T>,
         relax: fn(),
     ) -> Option<T> {
-        loop {
-            for _ in 0..64 {
-                if let Some(found) = look(Look::Memory) {
-                    return Some(found);
+        // The first look at the clock, which is worth none of its own, and the last.
+        let (mut since, mut now) = (0, 0);
+        let found = loop {
+            let found = (0..64).find_map(|_| {
+                let found = look(Look::Memory);
+                if found.is_none() {
+                    relax();
                 }
-                relax();
+                found
+            });
+            if found.is_some() {
+                break found;
             }
-            if self.must_ask()
+            now = clock::now();
+            match since {
+                0 => since = now,
+                _ => waits.lasts(since),
+            }
+            if self.must_ask(now)
                 && let Some(found) = look(Look::Kernel)
             {
-                return Some(found);
+                break Some(found);
             }
             if deadline.has_passed() {
-                return None;
+                break None;
             }
+        };
+        if since != 0 {
+            waits.is_over(since, now);
         }
+        found
     }
 
     fn park<T>(
         &mut self,
         bell: Bell<'_>,
         deadline: Deadline,
+        waits: Waits<'_>,
         watched: &dyn Fn() -> bool,
         look: &mut dyn FnMut(Look) -> Option<T>,
     ) -> Option<T> {
         let asleep = Instant::now();
-        loop {
-            let how = if self.must_ask() {
+        let since = clock::now();
+        waits.lasts(since);
+        let found = loop {
+            let how = if self.must_ask(clock::now()) {
                 Look::Kernel
             } else {
                 Look::Memory
             };
-            if let Some(found) = look(how) {
-                return Some(found);
+            let found = look(how);
+            if found.is_some() {
+                break found;
             }
             let nap = match deadline.remaining() {
-                Some(Duration::ZERO) => return None,
+                Some(Duration::ZERO) => break None,
                 Some(left) => left.min(RECHECK),
                 None => RECHECK,
             };
             // To be watched costs some calls, which pay only if nothing comes for a while.
             let is_watched = asleep.elapsed() >= RECHECK && watched();
+            let rings = bell.event.rings();
             let found = match is_watched.then(|| self.watched_for()) {
                 // Who died before it was watched is found by this look, who dies later rings.
                 Some(age) if age >= UNREPORTED => bell.sleep(deadline, || look(Look::Kernel)),
@@ -344,10 +380,15 @@ impl Waiter {
                 }),
                 None => bell.sleep(Deadline::after(nap), || look(Look::Memory)),
             };
-            if found.is_some() {
-                return found;
+            if bell.event.rings() != rings {
+                waits.woke();
             }
-        }
+            if found.is_some() {
+                break found;
+            }
+        };
+        waits.is_over(since, clock::now());
+        found
     }
 
     /// How long this end has been watched, which it is.
@@ -356,11 +397,9 @@ impl Waiter {
     }
 
     /// Whether the last answer of the kernel is too old.
-    fn must_ask(&mut self) -> bool {
-        let now = Instant::now();
-        let old = self
-            .asked
-            .is_none_or(|asked| now.duration_since(asked) >= BELIEVED);
+    fn must_ask(&mut self, now: u64) -> bool {
+        let believed = |asked| Duration::from_nanos(now.saturating_sub(asked)) < BELIEVED;
+        let old = !self.asked.is_some_and(believed);
         if old {
             self.asked = Some(now);
         }

@@ -154,7 +154,7 @@ fn a_fresh_segment_is_as_it_always_was() {
     #[rustfmt::skip]
     let golden: [u8; 64] = [
         b'L', b'A', b'N', b'E', b'W', b'A', b'Y', 0x1a, // magic
-        3, 0, 0, 0,                                     // layout
+        4, 0, 0, 0,                                     // layout
         1, 0, 0, 0,                                     // kind
         0, 0, 1, 0, 0, 0, 0, 0,                         // capacity: 65536
         0xf0, 0x3f, 0, 0, 0, 0, 0, 0,                   // max_message: a quarter less two headers

@@ -22,14 +22,18 @@
 //! ```
 
 mod census;
+mod descriptors;
 mod error;
 mod folder;
 mod object;
+mod observer;
 mod remove;
 mod segment;
+mod slots;
 mod survey;
 
 pub use census::Users;
 pub use error::{RemoveError, RemoveErrorKind, SurveyError};
 pub use object::{Kind, Object, State};
+pub use observer::{Observer, WatchId, Watched};
 pub use survey::Inventory;

@@ -3,7 +3,7 @@
 use std::{ffi::OsStr, fs::File, io, path::Path};
 
 use crate::{
-    Address, End,
+    Address, Counters, Depth, End,
     inventory::{
         Users,
         census::Census,
@@ -11,9 +11,10 @@ use crate::{
         object::{Kind, Object, State},
     },
     presence,
+    ring::state::SLOT,
     shm::{
-        layout::{LAYOUT, MAGIC, Shape},
-        name, object,
+        layout::{LAYOUT, LINED, MAGIC, Shape},
+        name, object, reading,
     },
     transport::family::queue_place::{self, ANONYMOUS, WHO, file_name, key_of, queue_of},
 };
@@ -101,6 +102,47 @@ fn shape(name: &str, file: &File, len: u64) -> Result<Shape, State> {
         return Err(State::Corrupt("its name is not one of its kind"));
     }
     Ok(shape)
+}
+
+/// The constants and the channel of a segment of this name, if it is a sound one through which messages go.
+pub(super) fn sound(
+    name: &str,
+    file: &File,
+    len: u64,
+    entries: &[Entry],
+) -> Option<(Shape, Option<Address>)> {
+    let shape = shape(name, file, len).ok()?;
+    let (kind, address) = identity(name, &shape, entries);
+    matches!(kind, Kind::Ring | Kind::Queue).then_some((shape, address))
+}
+
+/// The same of one without a name.
+pub(super) fn sound_without_name(file: &File, len: u64) -> Option<(Shape, Option<Address>)> {
+    let shape = object::raw_shape(file).ok()?;
+    let sound = shape.magic == MAGIC && shape.layout == LAYOUT && object::is_sound(&shape, len);
+    let (_, scheme) = RINGS
+        .iter()
+        .find(|(kind, _)| sound && *kind == shape.kind)?;
+    Some((shape, Some(Address::of(scheme, OsStr::new("")))))
+}
+
+/// What has gone through a channel, what is in it, and how much it holds.
+pub(super) fn watched(file: &File, shape: &Shape) -> Option<(Counters, Depth, u64)> {
+    let reading = reading::read(file, shape).ok()?;
+    if shape.kind == QUEUE {
+        let stat = queue_of(shape).stat().ok()?;
+        let depth = Depth::exact(stat.messages, stat.bytes);
+        return Some((reading.counters, depth, stat.capacity as u64));
+    }
+    let unit = if shape.kind == LINED { SLOT as u64 } else { 1 };
+    let used = reading.tail.wrapping_sub(reading.head).saturating_mul(unit);
+    let bytes = usize::try_from(used.min(shape.capacity)).ok()?;
+    // The two were not read at the same moment, and nobody vouches for them.
+    let depth = Depth {
+        exact: false,
+        ..Depth::of_bytes(bytes)
+    };
+    Some((reading.counters, depth, shape.capacity))
 }
 
 /// Whether a segment of this shape can have this file name.

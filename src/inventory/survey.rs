@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::{
     inventory::{
-        SurveyError,
+        Observer, SurveyError,
         census::Census,
         folder::{self, Entry},
         object::Object,
@@ -34,6 +34,12 @@ impl Inventory {
     pub fn in_folders(folders: impl IntoIterator<Item = PathBuf>) -> Self {
         let folders = folders.into_iter().collect();
         Self { folders }
+    }
+
+    /// Looks at the same places for what goes through the channels there.
+    #[must_use]
+    pub fn observer(self) -> Observer {
+        Observer::new(self.folders)
     }
 
     /// All objects, by path. Changes nothing; takes no lock; does not wait.

@@ -20,6 +20,7 @@ use crate::{
         record::{self, Kind},
     },
     sync::{AtomicU64, Ordering},
+    tally::Tally,
 };
 
 /// Why nothing moved.
@@ -55,6 +56,8 @@ pub(crate) struct Cursors<'a> {
     pub(crate) head: &'a AtomicU64,
     /// The other side's cursor, as this side last saw it under its lock.
     pub(crate) seen: &'a AtomicU64,
+    /// This side's counters. Written under its lock.
+    pub(crate) tally: &'a Tally,
 }
 
 /// Where taken messages go.
@@ -164,6 +167,7 @@ impl<'a, L: Lock> Locked<'a, L> {
         };
         let mut tail = start;
         let mut pushed = 0;
+        let mut bytes = 0;
         for message in messages {
             let size = record::size(message.len());
             let (_, left) = self.data.place(tail);
@@ -182,12 +186,14 @@ impl<'a, L: Lock> Locked<'a, L> {
             self.data.write(text, message).map_err(|_| Stuck::Corrupt)?;
             tail = tail.wrapping_add(size as u64);
             pushed += 1;
+            bytes += message.len();
         }
         if pushed > 0 {
             crash::reach(Point::LockedWritten);
             // ORDERING: Release; pairs with the Acquire in `pop`: who sees the tail sees the records.
             self.cursors.tail.store(tail, Ordering::Release);
             crash::reach(Point::LockedPublished);
+            self.cursors.tally.add(pushed, bytes);
         }
         drop(section);
         if pushed == 0 && !messages.is_empty() {
@@ -215,6 +221,7 @@ impl<'a, L: Lock> Locked<'a, L> {
             return Err(Stuck::Corrupt);
         }
         let mut moved = Moved::default();
+        let mut bytes = 0;
         let mut short = None;
         while head != tail {
             let header = record::read_header(self.data, head).ok();
@@ -237,6 +244,7 @@ impl<'a, L: Lock> Locked<'a, L> {
                 self.data.read(text, buf).map_err(|_| Stuck::Corrupt)?;
                 moved.messages += 1;
                 moved.last = len;
+                bytes += len;
             }
             head = head.wrapping_add(size);
         }
@@ -246,6 +254,7 @@ impl<'a, L: Lock> Locked<'a, L> {
         // what is before it.
         self.cursors.head.store(head, Ordering::Release);
         crash::reach(Point::LockedFinished);
+        self.cursors.tally.add(moved.messages, bytes);
         drop(section);
         match (moved.messages, short) {
             (0, Some(needed)) => Err(Stuck::TooSmall(needed)),
@@ -285,6 +294,7 @@ impl Free<'_> {
             // Our own records of this batch are not published yet, but the room for them was checked.
             return Err(Stuck::Corrupt);
         }
+        self.cursors.tally.saw(used);
         Ok(used.saturating_add(wanted) <= self.capacity)
     }
 }
@@ -311,7 +321,13 @@ mod tests {
             let [tail, head, seen] = &[tail, head, head].map(AtomicU64::new);
             // SAFETY: R1 holds as long as `words` lives.
             let data = unsafe { Data::new(NonNull::from(&mut words).cast(), 256) };
-            let ring = Locked::new(Cursors { tail, head, seen }, data, Unlocked);
+            let cursors = Cursors {
+                tail,
+                head,
+                seen,
+                tally: &Tally::default(),
+            };
+            let ring = Locked::new(cursors, data, Unlocked);
             assert!(ring.may_have_room(7), "{tail:?}");
             assert!(ring.used() <= 256, "{tail:?}");
             let pushed = ring.push(&[b"message"], Deadline::NOW);

@@ -27,6 +27,7 @@ use crate::{
         state::{LAP_MASK, NOBODY, Phase, SLOT, State, slots},
     },
     sync::{AtomicU64, Ordering},
+    tally::Tally,
 };
 
 /// How often to try again before giving up for now: more than contention ever asks for, so that a peer that
@@ -124,6 +125,8 @@ pub(crate) struct Ring<'a> {
     pub(crate) freed: &'a AtomicU64,
     /// One word a slot; a power of two of them.
     pub(crate) states: &'a [AtomicU64],
+    /// The producers' counters, of which only the most bytes are counted here.
+    pub(crate) tally: &'a Tally,
     /// The slots.
     pub(crate) data: Data<'a>,
 }
@@ -290,6 +293,8 @@ impl<'a> Ring<'a> {
             return Ok(true);
         }
         let freed = self.reclaim()?;
+        self.tally
+            .saw(place.wrapping_sub(freed).min(self.count()) * SLOT as u64);
         Ok(end.wrapping_sub(freed) <= self.count())
     }
 

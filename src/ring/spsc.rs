@@ -22,6 +22,7 @@ use crate::{
         record::{self, Kind},
     },
     sync::{AtomicU64, Ordering},
+    tally::Tally,
 };
 
 /// Where the ring is.
@@ -31,6 +32,8 @@ pub(crate) struct Ring<'a> {
     pub(crate) tail: &'a AtomicU64,
     /// Everything before it is finished. Consumer writes.
     pub(crate) head: &'a AtomicU64,
+    /// The producer's counters, of which only the most bytes are counted here: where it looks how many there are.
+    pub(crate) tally: &'a Tally,
     /// The records.
     pub(crate) data: Data<'a>,
 }
@@ -106,19 +109,22 @@ impl Producer {
         let end = start.wrapping_add((size + record::HEADER) as u64);
         let capacity = ring.data.capacity() as u64;
         if end.wrapping_sub(self.head) > capacity {
-            self.refresh(ring.head, capacity, end)?;
+            self.refresh(ring, end)?;
         }
         Ok(start)
     }
 
     /// Looks how far the consumer has come.
     #[cold]
-    fn refresh(&mut self, head: &AtomicU64, capacity: u64, end: u64) -> Result<(), Stuck> {
+    fn refresh(&mut self, ring: Ring<'_>, end: u64) -> Result<(), Stuck> {
+        let capacity = ring.data.capacity() as u64;
         // ORDERING: Acquire; pairs with the Release in `finish`: what is before the head may be overwritten.
-        let head = head.load(Ordering::Acquire);
-        if self.tail.wrapping_sub(head) > capacity {
+        let head = ring.head.load(Ordering::Acquire);
+        let used = self.tail.wrapping_sub(head);
+        if used > capacity {
             return Err(Stuck::Corrupt);
         }
+        ring.tally.saw(used);
         self.head = head;
         if end.wrapping_sub(head) > capacity {
             return Err(Stuck::NotNow);
@@ -401,13 +407,13 @@ impl Consumer {
         let _ = ring.data.read(start, buf);
     }
 
-    /// Steps behind the message that was found, without giving its room back yet.
+    /// Steps behind the message that was found, without giving its room back yet, and tells how long it was.
     #[inline]
-    pub(crate) fn step(&mut self) {
-        if let Some(len) = self.peeked.take() {
-            self.advance(len);
-            crash::reach(Point::SpscStepped);
-        }
+    pub(crate) fn step(&mut self) -> Option<usize> {
+        let len = self.peeked.take()?;
+        self.advance(len);
+        crash::reach(Point::SpscStepped);
+        Some(len)
     }
 
     /// Gives back the room of everything before the head.
@@ -428,6 +434,7 @@ mod tests {
         words: Vec<u64>,
         tail: AtomicU64,
         head: AtomicU64,
+        tally: Tally,
     }
 
     impl Memory {
@@ -437,6 +444,7 @@ mod tests {
                 words: vec![0; capacity / 8],
                 tail: AtomicU64::new(at),
                 head: AtomicU64::new(at),
+                tally: Tally::default(),
             }
         }
 
@@ -448,6 +456,7 @@ mod tests {
             Ring {
                 tail: &self.tail,
                 head: &self.head,
+                tally: &self.tally,
                 data,
             }
         }

@@ -3,18 +3,25 @@
 use std::mem::offset_of;
 
 use crate::{
+    End,
     robust::RobustLock,
     sync::{AtomicU32, AtomicU64},
     sys::raw_sync::MutexPlace,
+    tally::Tally,
     wait::{Bell, Event},
 };
 
 /// The first eight bytes; the last is not text, so that a text file is never taken for a segment.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"LANEWAY\x1a");
 /// Changes whenever a field does.
-pub(crate) const LAYOUT: u32 = 3;
+pub(crate) const LAYOUT: u32 = 4;
 /// Where the data start, from the start of the segment.
 pub(crate) const DATA: usize = 1024;
+
+/// The kind of segment that has a line of counters for each end behind its state words.
+pub(crate) const LINED: u32 = 4;
+/// How many lines it has: as many as there can be ends.
+pub(crate) const LINES: u16 = 1023;
 
 /// `seen` has this bit once a sender has opened.
 pub(crate) const SENDER_SEEN: u32 = 1;
@@ -41,8 +48,27 @@ pub(crate) struct Shape {
     pub(crate) flags: u32,
     /// A number of the transport's own: the identifier of a System V queue.
     pub(crate) extra: i64,
-    /// Bytes behind the data: state words.
+    /// Bytes behind the data: state words, and lines of counters.
     pub(crate) trailer: u64,
+}
+
+impl Shape {
+    /// Bytes of counters at the very end, which are reserved one by one by the ends that come.
+    pub(crate) const fn lines(&self) -> u64 {
+        if self.kind == LINED {
+            LINES as u64 * size_of::<Line>() as u64
+        } else {
+            0
+        }
+    }
+
+    /// Where these start.
+    pub(crate) const fn before_lines(&self) -> u64 {
+        let before = self.capacity.saturating_add(self.trailer);
+        before
+            .saturating_sub(self.lines())
+            .saturating_add(DATA as u64)
+    }
 }
 
 /// The first line: constants, and what changes when somebody comes or goes.
@@ -65,6 +91,18 @@ pub(crate) struct Side {
     pub(crate) cursor: AtomicU64,
     /// The cursor has moved, or somebody has come or gone.
     pub(crate) moved: Event,
+    /// What this side has done, beside the cursor that it moves, so that counting touches no further line.
+    pub(crate) tally: Tally,
+}
+
+/// What one end has done, of a ring whose sides have nothing that they alone write.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub(crate) struct Line {
+    /// As a sender.
+    pub(crate) sent: Tally,
+    /// As a receiver. An end is one of both, and who had its number before it may have been the other.
+    pub(crate) received: Tally,
 }
 
 /// One side's lock, and what it protects.
@@ -94,6 +132,15 @@ pub(crate) struct Header {
 }
 
 impl Header {
+    /// The counters of one side.
+    #[inline]
+    pub(crate) fn tally(&self, end: End) -> &Tally {
+        match end {
+            End::Sender => &self.producer.tally,
+            End::Receiver => &self.consumer.tally,
+        }
+    }
+
     /// What consumers sleep for.
     #[inline]
     pub(crate) fn items(&self) -> Bell<'_> {
@@ -133,8 +180,42 @@ pub(crate) const FIELDS: &[(&str, usize)] = &[
     ("fences", offset_of!(Header, identity.fences)),
     ("producer.cursor", offset_of!(Header, producer.cursor)),
     ("producer.moved", offset_of!(Header, producer.moved)),
+    (
+        "producer.messages",
+        offset_of!(Header, producer.tally.messages),
+    ),
+    ("producer.bytes", offset_of!(Header, producer.tally.bytes)),
+    ("producer.waits", offset_of!(Header, producer.tally.waits)),
+    ("producer.waited", offset_of!(Header, producer.tally.waited)),
+    ("producer.since", offset_of!(Header, producer.tally.since)),
+    (
+        "producer.wake_ups",
+        offset_of!(Header, producer.tally.wake_ups),
+    ),
+    ("producer.drops", offset_of!(Header, producer.tally.drops)),
+    (
+        "producer.highest",
+        offset_of!(Header, producer.tally.highest),
+    ),
     ("consumer.cursor", offset_of!(Header, consumer.cursor)),
     ("consumer.moved", offset_of!(Header, consumer.moved)),
+    (
+        "consumer.messages",
+        offset_of!(Header, consumer.tally.messages),
+    ),
+    ("consumer.bytes", offset_of!(Header, consumer.tally.bytes)),
+    ("consumer.waits", offset_of!(Header, consumer.tally.waits)),
+    ("consumer.waited", offset_of!(Header, consumer.tally.waited)),
+    ("consumer.since", offset_of!(Header, consumer.tally.since)),
+    (
+        "consumer.wake_ups",
+        offset_of!(Header, consumer.tally.wake_ups),
+    ),
+    ("consumer.drops", offset_of!(Header, consumer.tally.drops)),
+    (
+        "consumer.highest",
+        offset_of!(Header, consumer.tally.highest),
+    ),
     ("producer_lock.lock", offset_of!(Header, producer_lock.lock)),
     ("producer_lock.seen", offset_of!(Header, producer_lock.seen)),
     (
@@ -154,3 +235,4 @@ const _: () = assert!(offset_of!(Header, consumer) == 256);
 const _: () = assert!(offset_of!(Header, producer_lock) == 384);
 const _: () = assert!(offset_of!(Header, consumer_lock) == 512);
 const _: () = assert!(size_of::<Header>() <= DATA);
+const _: () = assert!(size_of::<Line>() == 128);

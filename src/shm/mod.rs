@@ -9,9 +9,13 @@
 //!   segment can be seen by others.
 //! * M3. The mapping is page-aligned, and longer than a header.
 //! * M4. Until a segment has a name or its descriptor has left, nobody else can reach it.
+//! * M5. The counters that a meter points to lie in what its home keeps mapped, and are atomics.
 
+pub(crate) mod board;
 pub(crate) mod layout;
+pub(crate) mod meter;
 pub(crate) mod name;
 pub(crate) mod object;
 pub(crate) mod plan;
+pub(crate) mod reading;
 pub(crate) mod segment;

@@ -116,7 +116,7 @@ pub(crate) fn is_sound(shape: &Shape, len: u64) -> bool {
 pub(crate) fn build(file: &File, plan: &Plan<'_>) -> Result<Shape, OpenError> {
     let len = total(&plan.shape);
     let no_space = || OpenErrorKind::NoSpace { needed: len };
-    let reserve = i64::try_from(len).map_err(|_| plan.error(no_space()))?;
+    let reserve = i64::try_from(plan.shape.before_lines()).map_err(|_| plan.error(no_space()))?;
     // The kernel ends a process that asks for a longer file than it may have.
     let (longest, _) = getrlimit(Resource::RLIMIT_FSIZE).map_err(|e| plan.os(e))?;
     if len > longest {
@@ -124,7 +124,7 @@ pub(crate) fn build(file: &File, plan: &Plan<'_>) -> Result<Shape, OpenError> {
         failed.source = Some(Errno::EFBIG.into());
         return Err(failed);
     }
-    // Reserved now, so that a full /dev/shm is an error here and not a SIGBUS later.
+    // Reserved now, so that a full /dev/shm is an error here and not a SIGBUS later. Each line of counters is reserved by its end.
     loop {
         match fallocate(file, FallocateFlags::empty(), 0, reserve) {
             Ok(()) => break,
@@ -136,6 +136,9 @@ pub(crate) fn build(file: &File, plan: &Plan<'_>) -> Result<Shape, OpenError> {
             }
             Err(error) => return Err(plan.os(error)),
         }
+    }
+    if plan.shape.lines() > 0 {
+        file.set_len(len).map_err(|e| plan.os(e))?;
     }
     crash::reach(Point::SegmentReserved);
     let map = MmapOptions::new()

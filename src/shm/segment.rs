@@ -40,12 +40,14 @@ use crate::{
 pub(crate) struct Segment {
     /// Holds the place among the open ends. Gone only while leaving.
     fd: Option<OwnedFd>,
-    base: NonNull<u8>,
-    mapping: Arc<Mapped>,
+    pub(super) base: NonNull<u8>,
+    pub(super) mapping: Arc<Mapped>,
     /// A copy, so that nobody can change it under us.
     shape: Shape,
     /// The shape's capacity: a power of two, [`LEAST`] at least.
     capacity: usize,
+    /// How many words there are behind the data.
+    words: usize,
     /// Its device and inode, since the name may come to name another.
     object: (u64, u64),
     /// Whether the side across had come and gone before this end opened.
@@ -58,7 +60,7 @@ pub(crate) struct Segment {
 unsafe impl Send for Segment {}
 
 /// A mapping that stays as long as somebody may ring in it.
-struct Mapped {
+pub(super) struct Mapped {
     base: NonNull<u8>,
     /// Before the mapping, so that it ends first.
     guard: Option<sigbus::Guard>,
@@ -289,6 +291,7 @@ impl Segment {
         let capacity = capacity
             .filter(sound)
             .ok_or_else(|| plan.error(OpenErrorKind::Corrupt))?;
+        let words = shape.trailer.saturating_sub(shape.lines());
         let guard = match plan.guarded {
             true => {
                 let len = usize::try_from(total(&shape)).unwrap_or(usize::MAX);
@@ -306,6 +309,7 @@ impl Segment {
             }),
             shape,
             capacity,
+            words: usize::try_from(words / 8).unwrap_or(0),
             object: (stat.st_dev, stat.st_ino),
             met_before: false,
             name: name.map(str::to_owned),
@@ -351,15 +355,14 @@ impl Segment {
         unsafe { Data::new(start, self.capacity) }
     }
 
-    /// The words behind the data.
+    /// The words behind the data, without the lines of counters.
     #[inline]
     pub(crate) fn trailer(&self) -> &[AtomicU64] {
         let start = self.capacity + DATA;
-        let words = usize::try_from(self.shape.trailer / 8).unwrap_or(0);
         // SAFETY: by M1; `read_shape` and `build` saw that the segment is that long.
         let start = unsafe { self.base.add(start) };
         // SAFETY: by M1 and M3; the capacity keeps the alignment. Atomics by M2.
-        unsafe { std::slice::from_raw_parts(start.as_ptr().cast(), words) }
+        unsafe { std::slice::from_raw_parts(start.as_ptr().cast(), self.words) }
     }
 
     /// The descriptor that holds the place among the open ends.

@@ -176,6 +176,7 @@ fn ring<'a>(seat: &'a Seat, end: End, holder: &'a Holder) -> Locked<'a, Held<'a>
         tail: &header.producer.cursor,
         head: &header.consumer.cursor,
         seen: &line(seat.segment(), end).seen,
+        tally: header.tally(end),
     };
     Locked::new(cursors, seat.segment().data(), holder.hold(seat, end))
 }

@@ -3,22 +3,28 @@
 mod receiver;
 mod sender;
 
-use std::ffi::OsString;
+use std::{ffi::OsString, io};
 
 use crate::{
-    Address, AddressError, Capabilities, Channel, Depth, Fan, Key, Limits, OpenError,
+    Address, AddressError, Capabilities, Channel, Depth, End, Fan, Key, Limits, OpenError,
     OpenErrorKind, Transport,
     crash::{self, Step},
     ring::{
         mpmc::Ring,
         state::{self, NOBODY, SLOT},
     },
-    shm::segment::Segment,
+    shm::{
+        layout::{LINED, LINES, Line},
+        meter::Meter,
+        segment::Segment,
+    },
     transport::family::{
         number,
         ring_options::{self, RingKind, RingOptions, ring_builder, ring_channel},
     },
 };
+
+const _: () = assert!(LINES == NOBODY);
 
 pub use receiver::MpmcReceiver;
 pub use sender::MpmcSender;
@@ -50,11 +56,13 @@ impl ShmMpmc {
     #[expect(clippy::unused_self, reason = "what ring_channel asks for")]
     fn kind(&self) -> RingKind<'static> {
         RingKind {
-            kind: 4,
+            kind: LINED,
             lock: 0,
             exclusive: |_| false,
-            // One word a slot.
-            trailer: |capacity| capacity / SLOT as u64 * 8,
+            // One word a slot, and a line of counters for each end.
+            trailer: |capacity| {
+                capacity / SLOT as u64 * 8 + LINES as u64 * size_of::<Line>() as u64
+            },
             prepare: &|_| Ok(()),
         }
     }
@@ -115,6 +123,7 @@ fn ring(segment: &Segment) -> Ring<'_> {
         head: &header.consumer.cursor,
         freed: &header.producer_lock.seen,
         states: segment.trailer(),
+        tally: &header.producer.tally,
         data: segment.data(),
     }
 }
@@ -143,4 +152,19 @@ fn take_number(channel: &ShmMpmc, segment: &Segment) -> Result<u16, OpenError> {
         }
         Err(_) => Err(OpenError::new(channel.address(), OpenErrorKind::Corrupt)),
     }
+}
+
+/// Where the end with this number counts.
+fn line(channel: &ShmMpmc, segment: &Segment, me: u16, end: End) -> Result<Meter, OpenError> {
+    segment.line_meter(me, end).map_err(|error| {
+        let kind = match error.kind() {
+            io::ErrorKind::StorageFull => OpenErrorKind::NoSpace {
+                needed: size_of::<Line>() as u64,
+            },
+            _ => OpenErrorKind::Os,
+        };
+        let mut failed = OpenError::new(channel.address(), kind);
+        failed.source = Some(error);
+        failed
+    })
 }

@@ -108,6 +108,7 @@ fn ring(segment: &Segment) -> Ring<'_> {
     Ring {
         tail: &header.producer.cursor,
         head: &header.consumer.cursor,
+        tally: &header.producer.tally,
         data: segment.data(),
     }
 }

@@ -638,6 +638,10 @@ impl Sender for SysvSender {
         });
         sent.unwrap_or(Err(SendError::Full))?;
         crash::reach(Point::SysvSent);
+        self.member
+            .seat()
+            .tally()
+            .add_among_others(1, message.len());
         self.member.segment().header().items().notify();
         Ok(())
     }
@@ -713,6 +717,8 @@ impl SysvReceiver {
         taken.unwrap_or(Err(RecvError::Empty))?;
         self.holds = true;
         crash::reach(Point::SysvReceived);
+        let len = self.message.text().len();
+        self.member.seat().tally().add_among_others(1, len);
         self.member.segment().header().room().notify();
         Ok(())
     }

@@ -8,6 +8,7 @@ use crate::source::{self, Source};
 const VOCABULARY: &[&str] = &[
     "address",
     "capability",
+    "counters",
     // Names of moments, and nothing else where nothing is tested.
     "crash",
     "deadline",
@@ -23,6 +24,7 @@ const TRAITS: &[&str] = &["channel", "endpoint", "guard", "ext"];
 const TABLE: &[(&str, &[&str])] = &[
     ("address", &[]),
     ("capability", &[]),
+    ("counters", &[]),
     ("deadline", &[]),
     ("error", &[]),
     ("handoff", &[]),
@@ -40,19 +42,22 @@ const TABLE: &[(&str, &[&str])] = &[
     ("sys", &["sync"]),
     ("cache", &[]),
     ("clock", &[]),
-    ("wait", &["clock", "sync", "sys"]),
+    ("tally", &["sync"]),
+    ("wait", &["clock", "sync", "sys", "tally"]),
     ("watch", &["presence", "sync"]),
     ("robust", &["lock", "sync", "sys"]),
-    ("ring", &["sync"]),
+    ("ring", &["sync", "tally"]),
     (
         "shm",
-        &["sync", "sys", "wait", "presence", "ring", "robust"],
+        &[
+            "clock", "sync", "sys", "tally", "wait", "presence", "ring", "robust",
+        ],
     ),
     (
         "transport",
         &[
-            "channel", "endpoint", "guard", "ext", "registry", "presence", "sync", "sys", "wait",
-            "watch", "cache", "ring", "robust", "shm",
+            "channel", "endpoint", "guard", "ext", "registry", "presence", "sync", "sys", "tally",
+            "wait", "watch", "cache", "ring", "robust", "shm",
         ],
     ),
     (
@@ -70,10 +75,13 @@ const TABLE: &[(&str, &[&str])] = &[
         "process",
         &[
             "channel", "endpoint", "guard", "ext", "typed", "registry", "presence", "sync", "sys",
-            "wait", "watch", "ring", "robust", "shm", "clock",
+            "tally", "wait", "watch", "ring", "robust", "shm", "clock",
         ],
     ),
-    ("inventory", &["presence", "shm", "transport"]),
+    (
+        "inventory",
+        &["presence", "shm", "transport", "ring", "clock"],
+    ),
     (
         "conformance",
         // Of `shm` only the layout's fields, to hold against docs/layout.md.

@@ -21,6 +21,7 @@ use crate::{
         segment::Segment,
     },
     sync::{AtomicU64, Ordering},
+    tally::Waits,
     wait::{Look, Waiter},
     watch::Watch,
 };
@@ -289,7 +290,11 @@ impl Ledger {
         }
         let bell = this.segment.header().items();
         let watched = || this.is_watched();
-        Waiter::new(WaitStrategy::Park).wait(bell, deadline, &watched, &mut look)
+        let waits = Waits {
+            tally: this.segment.header().tally(End::Receiver),
+            alone: false,
+        };
+        Waiter::new(WaitStrategy::Park).wait(bell, deadline, waits, &watched, &mut look)
     }
 
     fn look(&self, how: Look, own: Option<&Self>, is_drained: &dyn Fn() -> bool) -> Option<Joined> {

@@ -7,11 +7,12 @@ use std::{
 };
 
 use crate::{
-    Address, Deadline, End, Fingerprint, Handoff, OpenError, OpenErrorKind, RecvError, SendError,
-    WaitStrategy,
+    Address, Counters, Deadline, End, Fingerprint, Handoff, OpenError, OpenErrorKind, RecvError,
+    SendError, WaitStrategy,
     crash::{self, Step},
     presence::{self, Topic},
-    shm::segment::Segment,
+    shm::{meter::Meter, segment::Segment},
+    tally::{Tally, Waits},
     wait::{Bell, Look, Waiter},
     watch::Watch,
 };
@@ -28,6 +29,10 @@ pub(crate) struct Member {
 pub(crate) struct Seat {
     /// Rings for this end when somebody dies; `None` if nothing can or should.
     watch: OnceCell<Option<Watch>>,
+    /// Where this end counts. Above the segment, which it may point into.
+    meter: Meter,
+    /// Whether it alone counts there.
+    alone: bool,
     segment: Segment,
     address: Address,
     end: End,
@@ -91,6 +96,8 @@ impl Member {
         let member = Self {
             seat: Seat {
                 watch: OnceCell::new(),
+                meter: segment.side_meter(end),
+                alone: false,
                 segment,
                 address,
                 end,
@@ -108,6 +115,20 @@ impl Member {
         // It is new, so nothing is set yet.
         let _ = self.seat.watch.set(None);
         self
+    }
+
+    /// One that is the only one of its side.
+    pub(crate) fn alone(mut self) -> Self {
+        // What a dead one left of a wait is over.
+        self.seat.meter.tally().lasts(0);
+        self.seat.alone = true;
+        self
+    }
+
+    /// One that counts where nobody else does.
+    pub(crate) fn counting_at(mut self, meter: Meter) -> Self {
+        self.seat.meter = meter;
+        self.alone()
     }
 
     /// Its place.
@@ -148,7 +169,8 @@ impl Member {
             return Some(found);
         }
         let watched = || seat.is_watched();
-        self.waiter.wait(seat.bell(), deadline, &watched, &mut look)
+        self.waiter
+            .wait(seat.bell(), deadline, seat.waits(), &watched, &mut look)
     }
 
     /// Waits until the side across is there.
@@ -189,6 +211,24 @@ impl Seat {
     #[inline]
     pub(crate) fn segment(&self) -> &Segment {
         &self.segment
+    }
+
+    /// Where this end counts.
+    #[inline(always)]
+    pub(crate) fn tally(&self) -> &Tally {
+        self.meter.tally()
+    }
+
+    fn waits(&self) -> Waits<'_> {
+        Waits {
+            tally: self.tally(),
+            alone: self.alone,
+        }
+    }
+
+    /// What the ends of the segment have done. `None` if it cannot be read any more.
+    pub(crate) fn counters(&self) -> Option<Counters> {
+        self.segment.counters().ok()
     }
 
     /// What this end sleeps for: the other side's progress.
@@ -271,6 +311,10 @@ macro_rules! endpoint_by_member {
 
         fn wait_peer(&mut self, deadline: $crate::Deadline) -> std::io::Result<bool> {
             self.member.wait_peer(deadline)
+        }
+
+        fn counters(&self) -> Option<$crate::Counters> {
+            self.member.seat().counters()
         }
 
         fn agree(&mut self, fingerprint: $crate::Fingerprint) -> Result<(), $crate::OpenError> {

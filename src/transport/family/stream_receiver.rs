@@ -11,9 +11,14 @@ use std::{
 use nix::poll::PollFlags;
 
 use crate::{
-    Address, Deadline, Depth, End, Endpoint, Fingerprint, Handoff, Limits, OpenError, Receiver,
-    RecvError,
+    Address, Counters, Deadline, Depth, End, Endpoint, Fingerprint, Handoff, Limits, OpenError,
+    Receiver, RecvError,
     crash::{self, Point},
+    shm::{
+        board::{self, Described},
+        meter::Meter,
+        reading,
+    },
     sys::fd::{self, Block},
     transport::family::{
         ends::Ends,
@@ -30,6 +35,7 @@ const CHUNK: usize = 64 << 10;
 #[derive(Debug)]
 pub struct StreamReceiver {
     ends: Ends,
+    meter: Meter,
     address: Address,
     mode: PipeMode,
     limits: Limits,
@@ -71,8 +77,15 @@ impl StreamReceiver {
             PipeMode::Stream => limits.capacity.max(CHUNK),
             PipeMode::Packet => PIPE_BUF,
         };
+        let meter = board::meter(&Described {
+            address: &address,
+            end: End::Receiver,
+            object: board::object(&ends.fd),
+            capacity: limits.capacity,
+        });
         Ok(Self {
             ends,
+            meter,
             address,
             mode,
             limits,
@@ -265,6 +278,10 @@ impl Endpoint for StreamReceiver {
         Ok(Depth::of_bytes(unread + self.end - self.start))
     }
 
+    fn counters(&self) -> Option<Counters> {
+        Some(reading::of_end(End::Receiver, self.meter.tally()))
+    }
+
     fn is_disconnected(&self) -> bool {
         let now = self.ends.wait(PollFlags::POLLIN, Deadline::NOW);
         now.is_ok_and(|flags| flags.contains(PollFlags::POLLHUP))
@@ -305,6 +322,7 @@ impl Receiver for StreamReceiver {
     fn consume(&mut self) {
         if let Some(place) = self.peeked.take() {
             self.start = place.next;
+            self.meter.tally().add(1, place.end - place.start);
         }
     }
 

@@ -9,10 +9,15 @@ use std::{
 use nix::poll::PollFlags;
 
 use crate::{
-    Address, Deadline, Depth, End, Endpoint, Fingerprint, Handoff, Limits, OpenError, SendError,
-    Sender,
+    Address, Counters, Deadline, Depth, End, Endpoint, Fingerprint, Handoff, Limits, OpenError,
+    SendError, Sender,
     crash::{self, Point},
     presence,
+    shm::{
+        board::{self, Described},
+        meter::Meter,
+        reading,
+    },
     sys::fd::{self, Block, Sigpipe},
     transport::family::{
         ends::{Ends, NAP},
@@ -28,6 +33,7 @@ use crate::{
 #[derive(Debug)]
 pub struct StreamSender {
     ends: Ends,
+    meter: Meter,
     address: Address,
     mode: PipeMode,
     limits: Limits,
@@ -47,8 +53,15 @@ impl StreamSender {
     ) -> Result<Self, OpenError> {
         let limits =
             pipe_options::limits(&ends.fd, mode).map_err(|e| OpenError::os(address.clone(), e))?;
+        let meter = board::meter(&Described {
+            address: &address,
+            end: End::Sender,
+            object: board::object(&ends.fd),
+            capacity: limits.capacity,
+        });
         Ok(Self {
             ends,
+            meter,
             address,
             mode,
             limits,
@@ -160,6 +173,7 @@ impl StreamSender {
             IoSlice::new(behind.get(..trailing).unwrap_or_default()),
         ];
         self.write(&parts, HEADER + message.len() + trailing, deadline)?;
+        self.meter.tally().add(1, message.len());
         self.pledged.settle();
         Ok(())
     }
@@ -254,6 +268,10 @@ impl Endpoint for StreamSender {
         fd::unread(self.ends.fd.as_fd()).map(Depth::of_bytes)
     }
 
+    fn counters(&self) -> Option<Counters> {
+        Some(reading::of_end(End::Sender, self.meter.tally()))
+    }
+
     fn is_disconnected(&self) -> bool {
         match &self.ends.keeper {
             None => self.is_hung_up(),
@@ -305,7 +323,9 @@ impl Sender for StreamSender {
             PipeMode::Stream => pledged.put(&mut self.batch, message),
             PipeMode::Packet => frame::put_packet(&mut self.batch, message),
         }
-        self.write_batch(pledged, deadline)
+        self.write_batch(pledged, deadline)?;
+        self.meter.tally().add(1, message.len());
+        Ok(())
     }
 
     /// Small messages share writes, as many as the atomic size holds.
@@ -321,7 +341,13 @@ impl Sender for StreamSender {
                 PipeMode::Packet => (0, self.pledged),
             };
             let result = if gathered > 0 {
-                self.write_batch(pledged, deadline)
+                let gathered = messages.iter().skip(sent).take(gathered);
+                let (count, bytes) = gathered.fold((0, 0), |(n, sum), m| (n + 1, sum + m.len()));
+                let written = self.write_batch(pledged, deadline);
+                if written.is_ok() {
+                    self.meter.tally().add(count, bytes);
+                }
+                written
             } else {
                 self.send_by(first, deadline)
             };

@@ -17,7 +17,7 @@ use crate::{
     wait::Look,
 };
 
-use super::{ShmMpmc, depth, limits, ring, take_number};
+use super::{ShmMpmc, depth, limits, line, ring, take_number};
 
 /// How many messages a receiver finishes before it wakes senders, in [`Receiver::drain_by`].
 const BATCH: usize = 64;
@@ -35,14 +35,17 @@ pub struct MpmcReceiver {
 
 impl MpmcReceiver {
     pub(super) fn new(channel: &ShmMpmc, segment: Segment) -> Result<Self, OpenError> {
+        let me = take_number(channel, &segment)?;
+        let meter = line(channel, &segment, me, End::Receiver)?;
         Ok(Self {
-            me: take_number(channel, &segment)?,
+            me,
             member: Member::new(
                 segment,
                 End::Receiver,
                 channel.address(),
                 channel.options.wait,
-            ),
+            )
+            .counting_at(meter),
             taken: None,
             pace: Pace::default(),
             copied: Copied::from(channel.options.peer),
@@ -125,8 +128,15 @@ impl MpmcReceiver {
         }
         if let Some(taken) = self.taken.take() {
             ring(self.member.segment()).finish(taken);
+            self.count(1, taken.len());
             self.notify();
         }
+    }
+
+    /// Counts what was received.
+    #[inline(always)]
+    fn count(&self, messages: usize, bytes: usize) {
+        self.member.seat().tally().add(messages, bytes);
     }
 
     /// Wakes senders.
@@ -214,6 +224,7 @@ impl Receiver for MpmcReceiver {
         room.copy_from_slice(message);
         self.taken = None;
         ring.finish(taken);
+        self.count(1, needed);
         self.notify();
         Ok(needed)
     }
@@ -234,13 +245,17 @@ impl Receiver for MpmcReceiver {
             return Ok(self.drain_copies(max, taken, each));
         }
         let mut drained = 0;
+        let mut bytes = 0;
         loop {
             let ring = ring(self.member.segment());
             each(ring.message(&taken));
             self.taken = None;
             ring.finish(taken);
             drained += 1;
+            bytes += taken.len();
             if drained % BATCH == 0 {
+                self.count(BATCH, bytes);
+                bytes = 0;
                 self.notify();
             }
             if drained == max {
@@ -253,6 +268,7 @@ impl Receiver for MpmcReceiver {
             // Ours, should `each` unwind.
             self.taken = Some(taken);
         }
+        self.count(drained % BATCH, bytes);
         self.notify();
         Ok(drained)
     }

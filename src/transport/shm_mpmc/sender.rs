@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-use super::{ShmMpmc, depth, limits, ring, take_number};
+use super::{ShmMpmc, depth, limits, line, ring, take_number};
 
 /// The sending end of a [`ShmMpmc`].
 #[derive(Debug)]
@@ -62,15 +62,18 @@ impl MpmcSender {
     }
 
     pub(super) fn new(channel: &ShmMpmc, segment: Segment) -> Result<Self, OpenError> {
+        let me = take_number(channel, &segment)?;
+        let meter = line(channel, &segment, me, End::Sender)?;
         Ok(Self {
-            me: take_number(channel, &segment)?,
+            me,
             max_message: segment.max_message(),
             member: Member::new(
                 segment,
                 End::Sender,
                 channel.address(),
                 channel.options.wait,
-            ),
+            )
+            .counting_at(meter),
             scratch: Scratch::new(),
         })
     }
@@ -95,6 +98,7 @@ impl Sender for MpmcSender {
     #[inline]
     fn send_by(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
         self.push(message, deadline)?;
+        self.member.seat().tally().add(1, message.len());
         self.notify();
         Ok(())
     }
@@ -108,18 +112,22 @@ impl Sender for MpmcSender {
         let mut sent = 0;
         while let Some(first) = messages.get(sent) {
             match self.push(first, deadline) {
-                Ok(()) => sent += 1,
+                Ok(()) => {}
                 Err(error) if sent == 0 => return Err(error),
                 Err(_) => break,
             }
+            let (mut added, mut bytes) = (1, first.len());
             let ring = ring(self.member.segment());
-            for message in messages.iter().skip(sent) {
+            for message in messages.iter().skip(sent + 1) {
                 let fits = message.len() <= self.max_message;
                 if !fits || ring.push(self.me, message).is_err() {
                     break;
                 }
-                sent += 1;
+                added += 1;
+                bytes += message.len();
             }
+            sent += added;
+            self.member.seat().tally().add(added, bytes);
             self.notify();
         }
         Ok(sent)

@@ -38,7 +38,8 @@ impl SpscReceiver {
                 End::Receiver,
                 channel.address(),
                 channel.options.wait,
-            ),
+            )
+            .alone(),
             copied: Copied::from(channel.options.peer),
         })
     }
@@ -85,6 +86,7 @@ impl SpscReceiver {
                 std::hint::spin_loop();
                 let segment = self.member.segment();
                 if let Some(len) = self.consumer.recv(ring(segment), buf) {
+                    segment.header().consumer.tally.add(1, len);
                     segment.header().room().notify();
                     return Ok(len);
                 }
@@ -113,11 +115,12 @@ impl SpscReceiver {
         drained
     }
 
-    /// Gives back the room of what was stepped over, and wakes the sender.
+    /// Gives back the room of what was stepped over, so many messages with so many bytes, and wakes the sender.
     #[inline]
-    fn finish(&self) {
+    fn finish(&self, messages: usize, bytes: usize) {
         let segment = self.member.segment();
         self.consumer.finish(ring(segment));
+        segment.header().consumer.tally.add(messages, bytes);
         segment.header().room().notify();
     }
 }
@@ -171,14 +174,16 @@ impl Receiver for SpscReceiver {
         if let Some(copied) = &mut self.copied {
             copied.finish();
         }
-        self.consumer.step();
-        self.finish();
+        if let Some(len) = self.consumer.step() {
+            self.finish(1, len);
+        }
     }
 
     #[inline]
     fn recv_by(&mut self, buf: &mut [u8], deadline: Deadline) -> Result<usize, RecvError> {
         let segment = self.member.segment();
         if let Some(len) = self.consumer.recv(ring(segment), buf) {
+            segment.header().consumer.tally.add(1, len);
             segment.header().room().notify();
             return Ok(len);
         }
@@ -201,16 +206,18 @@ impl Receiver for SpscReceiver {
             return Ok(self.drain_copies(max, each));
         }
         let mut drained = 0;
+        let mut bytes = 0;
         loop {
             let ring = ring(self.member.segment());
             each(self.consumer.peeked(ring));
-            self.consumer.step();
+            bytes += self.consumer.step().unwrap_or(0);
             drained += 1;
             if drained % BATCH == 0 {
-                self.finish();
+                self.finish(BATCH, bytes);
+                bytes = 0;
             }
             if drained == max || self.consumer.peek(ring).is_err() {
-                self.finish();
+                self.finish(drained % BATCH, bytes);
                 return Ok(drained);
             }
         }

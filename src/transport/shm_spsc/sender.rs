@@ -35,7 +35,8 @@ impl SpscSender {
                 End::Sender,
                 channel.address(),
                 channel.options.wait,
-            ),
+            )
+            .alone(),
             producer,
             scratch: (!channel.options.peer.is_trusted()).then(Scratch::new),
         })
@@ -89,15 +90,24 @@ impl SpscSender {
     #[cold]
     fn send_slowly(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
         self.append(message, deadline)?;
-        self.publish();
+        self.publish(1, message.len());
         Ok(())
     }
 
-    /// Publishes the batch.
+    /// Publishes the batch of so many messages with so many bytes.
     #[inline]
-    fn publish(&mut self) {
+    fn publish(&mut self, messages: usize, bytes: usize) {
         self.producer.publish(ring(self.member.segment()));
+        self.count(messages, bytes);
         self.notify();
+    }
+
+    /// Counts what was sent.
+    #[inline(always)]
+    fn count(&self, messages: usize, bytes: usize) {
+        // Not by way of the meter: the header is at hand.
+        let header = self.member.segment().header();
+        header.producer.tally.add(messages, bytes);
     }
 
     #[inline]
@@ -173,6 +183,7 @@ impl Sender for SpscSender {
             }
         }
         self.producer.commit(ring(self.member.segment()), len);
+        self.count(1, len);
         self.notify();
         Ok(())
     }
@@ -190,6 +201,7 @@ impl Sender for SpscSender {
         let ring = ring(self.member.segment());
         if self.may_send(message.len()) && self.producer.send(ring, message) {
             self.producer.abort();
+            self.count(1, message.len());
             self.notify();
             return Ok(());
         }
@@ -211,14 +223,16 @@ impl Sender for SpscSender {
             }
             let ring = ring(self.member.segment());
             let mut added = 1;
+            let mut bytes = first.len();
             for message in messages.iter().skip(sent + 1) {
                 let fits = message.len() <= self.max_message;
                 if !fits || self.producer.append(ring, message).is_err() {
                     break;
                 }
                 added += 1;
+                bytes += message.len();
             }
-            self.publish();
+            self.publish(added, bytes);
             sent += added;
         }
         Ok(sent)
