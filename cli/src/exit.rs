@@ -11,7 +11,7 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use laneway::{
     Address, AddressError, OpenError, OpenErrorKind, RecvError, SendError,
-    inventory::{RemoveError, RemoveErrorKind, SurveyError},
+    inventory::{RemoveError, RemoveErrorKind, State, SurveyError},
     measure::SCHEMA,
 };
 
@@ -107,6 +107,8 @@ pub(crate) enum Failure {
     Survey(SurveyError),
     /// Nothing has this address.
     Nothing(Address),
+    /// What has the address cannot be opened.
+    Unsound { path: PathBuf, state: State },
     /// Objects that were to be removed are still there.
     Left(Vec<RemoveError>),
     /// Signals could not be caught.
@@ -137,7 +139,7 @@ impl Failure {
             | Self::NoReceiver { .. }
             | Self::Silence { .. } => 5,
             Self::Left(left) if left.iter().any(|error| !refuses(error)) => 1,
-            Self::Open(_) | Self::Nothing(_) | Self::Left(_) => 3,
+            Self::Open(_) | Self::Nothing(_) | Self::Unsound { .. } | Self::Left(_) => 3,
             Self::Send {
                 error: SendError::Disconnected,
                 ..
@@ -280,6 +282,13 @@ impl fmt::Display for Failure {
             Self::Nothing(address) => write!(
                 f,
                 "nothing has the address {address}; laneway ls shows what there is, with --in DIR what is in other folders"
+            ),
+            Self::Unsound { path, state } => write!(
+                f,
+                "{} is {}: {}",
+                path.display(),
+                state.word(),
+                state.reason().unwrap_or_default()
             ),
             Self::Left(left) => {
                 let told: Vec<_> = left.iter().map(ToString::to_string).collect();
