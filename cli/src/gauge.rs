@@ -149,7 +149,8 @@ impl Side {
                 Scope::Channel => "channel",
                 Scope::End(_) => "end",
             },
-            processes: watched.processes.clone(),
+            // We look, and have it open for that only.
+            processes: others(&watched.processes),
             messages: all.messages,
             bytes: all.bytes,
             waits: all.waits,
@@ -179,6 +180,13 @@ impl Side {
     pub(crate) fn rate(&self) -> f64 {
         self.rates.map_or(0.0, |rates| rates.messages)
     }
+}
+
+/// All but this process.
+pub(crate) fn others(processes: &[u32]) -> Vec<u32> {
+    let ours = std::process::id();
+    let others = processes.iter().copied();
+    others.filter(|pid| *pid != ours).collect()
 }
 
 impl Rates {

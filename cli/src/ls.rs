@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::{
     command,
     exit::Failure,
+    gauge::others,
     saved,
     screen::{self, NONE, headed, table},
     units,
@@ -178,7 +179,7 @@ impl Row {
             is_carrier && address.is_some_and(|address| object.belongs_to(address))
         };
         for watched in watched.iter().filter(has) {
-            self.processes.extend(&watched.processes);
+            self.processes.extend(others(&watched.processes));
             self.tell(watched);
         }
         self.processes.sort_unstable();
@@ -318,7 +319,7 @@ fn page(all: &[Row], objects: &[Object]) -> String {
             row.owner.clone().unwrap_or_else(|| row.uid.to_string()),
             users,
             age.map_or_else(|| NONE.to_owned(), units::age),
-            size.map_or_else(|| NONE.to_owned(), units::show),
+            size.map_or_else(|| NONE.to_owned(), units::about),
             row.depth(),
             row.state.to_owned(),
         ]);

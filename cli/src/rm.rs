@@ -59,8 +59,10 @@ struct Report {
     dry_run: bool,
     /// What went, or would.
     removed: Vec<Row>,
-    /// What was to go, and is still there; what is corrupt or foreign is never to go with --stale.
+    /// What was to go, and is still there.
     left: Vec<Left>,
+    /// What is corrupt or foreign, and was not to go with --stale.
+    stays: Vec<Row>,
 }
 
 /// What was left.
@@ -103,6 +105,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             dry_run: arguments.dry_run,
             removed: removed.iter().map(|object| Row::of(object)).collect(),
             left: left.iter().map(row).collect(),
+            stays: odd(&others).map(Row::of).collect(),
         })?
     } else {
         let word = match arguments.dry_run {
@@ -129,12 +132,16 @@ fn is_settled(kind: RemoveErrorKind) -> bool {
     matches!(kind, RemoveErrorKind::Live | RemoveErrorKind::Gone)
 }
 
+/// Those that are corrupt or foreign.
+fn odd(objects: &[Object]) -> impl Iterator<Item = &Object> {
+    let is_odd = |object: &&Object| object.state.reason().is_some();
+    objects.iter().filter(is_odd)
+}
+
 /// What is nobody's to use and not ours to remove, in words.
 fn stays(others: &[Object]) -> String {
-    let is_odd = |object: &&Object| object.state.reason().is_some();
-    let odd: Vec<&Object> = others.iter().filter(is_odd).collect();
     let mut text = String::new();
-    for object in odd {
+    for object in odd(others) {
         let reason = object.state.reason().unwrap_or_default();
         let word = object.state.word();
         text += &format!("left {} ({word}): {reason}\n", object.path.display());

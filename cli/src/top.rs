@@ -91,7 +91,7 @@ fn show(arguments: &Arguments) -> Result<(), Failure> {
         let reading = gauge.look()?;
         let text = match arguments.json {
             true => line(&reading)?,
-            false => Page::of(&reading, Order::Rate).table(screen::WIDTH),
+            false => Page::of(&reading, Order::Rate).table(),
         };
         screen::print_on(&text)?;
         if arguments.once || !arguments.json {

@@ -22,7 +22,9 @@ const BAR: Style = Style::new()
 
 /// Cells of the bar that shows how full a channel is.
 const CELLS: usize = 8;
-/// The columns behind the address, with their heads.
+/// The most columns that processes have.
+const PROCESSES: usize = 40;
+/// The columns behind the address, with their heads, and the fewest cells that they have.
 const COLUMNS: [(&str, usize); 8] = [
     ("SIDE", 4),
     ("PROCESS", 16),
@@ -113,9 +115,9 @@ impl<'a> Page<'a> {
         lines.join("\n")
     }
 
-    /// The table alone.
-    pub(super) fn table(&self, columns: usize) -> String {
-        let lines = self.lines(columns).into_iter();
+    /// The table alone, as wide as it must be: nothing is cut for who searches it.
+    pub(super) fn table(&self) -> String {
+        let lines = self.lines(usize::MAX).into_iter();
         let lines = lines.map(|line| line.trim_end().to_owned() + "\n");
         lines.collect()
     }
@@ -130,10 +132,20 @@ impl<'a> Page<'a> {
         let bytes = |side: &Side| side.rates.and_then(|rates| rates.bytes).unwrap_or(0.0);
         format!(
             "{} channels   {} msg/s   {}B/s",
-            self.channels.len(),
+            self.count(),
             short(sent(Side::rate)),
             short(sent(bytes)),
         )
+    }
+
+    /// How many channels there are; of a pipe each end stands for itself, and one of the two for both.
+    fn count(&self) -> usize {
+        let (ends, whole): (Vec<_>, Vec<_>) = self
+            .channels
+            .iter()
+            .partition(|channel| channel.len() == 1 && channel.iter().all(|s| s.scope == "end"));
+        let of = |side| ends.iter().filter(|end| end.iter().any(|s| s.side == side));
+        whole.len() + of("send").count().max(of("recv").count())
     }
 
     fn lines(&self, columns: usize) -> Vec<String> {
@@ -145,8 +157,14 @@ impl<'a> Page<'a> {
         let longest = longest.map(|side| title(side).chars().count()).max();
         let wide = columns.saturating_sub(others).max(16);
         let width = longest.unwrap_or(0).clamp(7, wide);
+        // What the addresses leave is the processes'.
+        let spare = wide - width;
+        let widths = COLUMNS.map(|(name, least)| match name {
+            "PROCESS" => least.saturating_add(spare).min(PROCESSES),
+            _ => least,
+        });
         let mut head = format!("{BOLD}{:width$}", "ADDRESS");
-        for (name, column) in COLUMNS {
+        for ((name, _), column) in COLUMNS.into_iter().zip(widths) {
             match LEFT.contains(&name) {
                 true => _ = write!(head, "  {name:column$}"),
                 false => _ = write!(head, "  {name:>column$}"),
@@ -159,11 +177,7 @@ impl<'a> Page<'a> {
                     0 => title(side),
                     _ => String::new(),
                 };
-                lines.push(row(
-                    side,
-                    &fit(&name, width),
-                    number == 0 || side.scope == "end",
-                ));
+                lines.push(row(side, &fit(&name, width), number == 0, &widths));
             }
         }
         lines
@@ -192,7 +206,7 @@ fn fill(side: &Side) -> Option<f64> {
     (capacity > 0).then(|| (bytes as f64 / capacity as f64).clamp(0.0, 1.0))
 }
 
-fn row(side: &Side, name: &str, has_depth: bool) -> String {
+fn row(side: &Side, name: &str, is_first: bool, widths: &[usize]) -> String {
     let rate = |of: fn(&crate::gauge::Rates) -> Option<f64>| side.rates.as_ref().and_then(of);
     let shown = |rate: Option<f64>| rate.map_or_else(|| NONE.to_owned(), short);
     let messages = rate(|rates| Some(rates.messages));
@@ -201,35 +215,35 @@ fn row(side: &Side, name: &str, has_depth: bool) -> String {
         Some(rate) if rate > 0.0 => GREEN,
         _ => DIM,
     };
+    // A receiver that waits has nothing to do; a sender that waits is kept from it.
     let waiting = match blocked {
-        Some(share) if share >= 0.9 => RED,
-        Some(share) if share >= 0.5 => YELLOW,
+        Some(share) if side.side == "send" => alarm(share),
         _ => PLAIN,
     };
     let percent = blocked.map_or_else(|| NONE.to_owned(), |share| format!("{:.1}%", share * 100.0));
+    let shown_depth = match is_first || side.scope == "end" {
+        true => depth(side),
+        false => String::new(),
+    };
     let cells = [
         (CYAN, side.side.to_owned()),
-        (PLAIN, who(&side.processes)),
+        (
+            PLAIN,
+            who(&side.processes, widths.get(1).copied().unwrap_or(0)),
+        ),
         (flowing, shown(messages)),
         (flowing, shown(rate(|rates| rates.bytes))),
         (waiting, percent),
         (PLAIN, shown(rate(|rates| Some(rates.wake_ups)))),
         (if side.drops > 0 { RED } else { PLAIN }, count(side.drops)),
-        (
-            PLAIN,
-            if has_depth {
-                depth(side)
-            } else {
-                String::new()
-            },
-        ),
+        (fill(side).map_or(PLAIN, alarm), shown_depth),
     ];
     let mut line = format!("{BOLD}{name}{BOLD:#}");
-    for ((head, width), (style, text)) in COLUMNS.into_iter().zip(cells) {
-        let text = fit(&text, width);
+    for (((head, _), width), (style, text)) in COLUMNS.iter().zip(widths).zip(cells) {
+        let text = fit(&text, *width);
         let text = text.trim_end();
         let blanks = " ".repeat(width.saturating_sub(text.chars().count()));
-        match LEFT.contains(&head) {
+        match LEFT.contains(head) {
             true => _ = write!(line, "  {style}{text}{style:#}{blanks}"),
             false => _ = write!(line, "  {blanks}{style}{text}{style:#}"),
         }
@@ -259,19 +273,40 @@ fn depth(side: &Side) -> String {
     format!("{bar}{blanks} {:>4.0}%", full * 100.0)
 }
 
-/// The first process with its name, and how many there are besides.
-fn who(processes: &[u32]) -> String {
-    let Some(pid) = processes.first() else {
-        return NONE.to_owned();
-    };
-    let more = match processes.len() {
-        1 => String::new(),
-        many => format!(" +{}", many - 1),
-    };
-    let rest = format!(" {pid}{more}");
-    let room = 16_usize.saturating_sub(rest.len());
-    let name: String = command::name(*pid).chars().take(room).collect();
-    format!("{name}{rest}")
+/// As many processes with their names as there is room for, and how many there are besides.
+fn who(processes: &[u32], width: usize) -> String {
+    let mut text = String::new();
+    for (number, pid) in processes.iter().enumerate() {
+        let more = match processes.len() - number - 1 {
+            0 => String::new(),
+            more => format!(" +{more}"),
+        };
+        let gap = if number == 0 { "" } else { ", " };
+        let rest = format!(" {pid}");
+        let room = width.saturating_sub(text.chars().count() + gap.len() + rest.len() + more.len());
+        let name = command::name(*pid);
+        if number > 0 && name.chars().count() > room {
+            return text + &format!(" +{}", processes.len() - number);
+        }
+        text.extend(
+            gap.chars()
+                .chain(name.chars().take(room))
+                .chain(rest.chars()),
+        );
+    }
+    match text.is_empty() {
+        true => NONE.to_owned(),
+        false => text,
+    }
+}
+
+/// How a share that should be small is shown.
+fn alarm(share: f64) -> Style {
+    match share {
+        0.9.. => RED,
+        0.5.. => YELLOW,
+        _ => PLAIN,
+    }
 }
 
 /// Just so wide.
