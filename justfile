@@ -41,6 +41,10 @@ stream *arguments:
 codegen:
     tools/codegen
 
+# What the counters cost: instructions a message with and without them; `just counting spsc` for one channel
+counting *channels:
+    tools/counting {{ channels }}
+
 # Rings, locks and bells under loom, minutes long; `just models mutants` weakens each ordering in turn
 models *arguments="run --long":
     cargo run --release -p laneway-models -- {{ arguments }}

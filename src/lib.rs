@@ -20,6 +20,7 @@ mod registry;
 mod robust;
 mod sync;
 mod tally;
+mod trace;
 mod wait;
 mod watch;
 

@@ -50,6 +50,22 @@ impl Tally {
         }
     }
 
+    /// The same of messages alone.
+    #[inline(always)]
+    pub(crate) fn add_messages(&self, messages: usize) {
+        if !OFF {
+            add(&self.messages, messages as u64);
+        }
+    }
+
+    /// The same of bytes alone: for a batch message by message, since one more number to carry along costs more than this.
+    #[inline(always)]
+    pub(crate) fn add_bytes(&self, bytes: usize) {
+        if !OFF {
+            add(&self.bytes, bytes as u64);
+        }
+    }
+
     /// The same, where others write too.
     #[inline]
     pub(crate) fn add_among_others(&self, messages: usize, bytes: usize) {
@@ -77,7 +93,7 @@ impl Tally {
     }
 
     /// Somebody saw so many bytes in the channel.
-    #[inline]
+    #[cold]
     pub(crate) fn saw(&self, bytes: u64) {
         if !OFF {
             // ORDERING: Relaxed; a number for people.

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     fs, io,
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use nix::unistd::Uid;
@@ -75,6 +75,10 @@ impl Descriptors {
                 others.push(path);
                 continue;
             };
+            // Ends may write; who only may read watches, as we do.
+            if !may_write(&path) {
+                continue;
+            }
             has_board |= what == What::Board;
             if let Some(place) = place(&path) {
                 let open = self.objects.entry(place).or_insert_with(|| Open {
@@ -91,6 +95,11 @@ impl Descriptors {
             }
         }
     }
+}
+
+/// Whether a descriptor is open for writing, by how `/proc` shows its link.
+fn may_write(link: &Path) -> bool {
+    fs::symlink_metadata(link).is_ok_and(|meta| meta.mode() & 0o200 != 0)
 }
 
 fn place(path: &PathBuf) -> Option<Place> {

@@ -13,7 +13,7 @@ use crate::{
     presence,
     ring::state::SLOT,
     shm::{
-        layout::{LAYOUT, LINED, MAGIC, Shape},
+        layout::{LAYOUT, LINED, MAGIC, QUEUE, Shape},
         name, object, reading,
     },
     transport::family::queue_place::{self, ANONYMOUS, WHO, file_name, key_of, queue_of},
@@ -21,8 +21,6 @@ use crate::{
 
 /// The kinds of segments with a name, as docs/layout.md numbers them, and their schemes.
 const RINGS: [(u32, &str); 3] = [(1, "shm+lock"), (3, "shm+spsc"), (4, "shm+mpmc")];
-/// That of a queue.
-const QUEUE: u32 = 2;
 /// That of a ledger.
 const LEDGER: u32 = 5;
 

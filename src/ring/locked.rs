@@ -123,6 +123,9 @@ impl<'a, L: Lock> Locked<'a, L> {
         }
         // ORDERING: Relaxed; as above.
         let head = self.cursors.head.load(Ordering::Relaxed);
+        self.cursors
+            .tally
+            .saw(tail.wrapping_sub(head).min(capacity));
         // More than there can be: either moved meanwhile, or is nonsense, which is not to be waited for.
         fits(head, tail) || tail.wrapping_sub(head) > capacity
     }
@@ -221,7 +224,6 @@ impl<'a, L: Lock> Locked<'a, L> {
             return Err(Stuck::Corrupt);
         }
         let mut moved = Moved::default();
-        let mut bytes = 0;
         let mut short = None;
         while head != tail {
             let header = record::read_header(self.data, head).ok();
@@ -244,7 +246,6 @@ impl<'a, L: Lock> Locked<'a, L> {
                 self.data.read(text, buf).map_err(|_| Stuck::Corrupt)?;
                 moved.messages += 1;
                 moved.last = len;
-                bytes += len;
             }
             head = head.wrapping_add(size);
         }
@@ -254,7 +255,7 @@ impl<'a, L: Lock> Locked<'a, L> {
         // what is before it.
         self.cursors.head.store(head, Ordering::Release);
         crash::reach(Point::LockedFinished);
-        self.cursors.tally.add(moved.messages, bytes);
+        self.cursors.tally.add_messages(moved.messages);
         drop(section);
         match (moved.messages, short) {
             (0, Some(needed)) => Err(Stuck::TooSmall(needed)),

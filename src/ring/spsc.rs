@@ -407,13 +407,15 @@ impl Consumer {
         let _ = ring.data.read(start, buf);
     }
 
-    /// Steps behind the message that was found, without giving its room back yet, and tells how long it was.
+    /// Steps behind the message that was found, without giving its room back yet. `false` if there was none.
     #[inline]
-    pub(crate) fn step(&mut self) -> Option<usize> {
-        let len = self.peeked.take()?;
+    pub(crate) fn step(&mut self) -> bool {
+        let Some(len) = self.peeked.take() else {
+            return false;
+        };
         self.advance(len);
         crash::reach(Point::SpscStepped);
-        Some(len)
+        true
     }
 
     /// Gives back the room of everything before the head.

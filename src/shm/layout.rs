@@ -18,6 +18,8 @@ pub(crate) const LAYOUT: u32 = 4;
 /// Where the data start, from the start of the segment.
 pub(crate) const DATA: usize = 1024;
 
+/// The kind of the segment beside a System V queue.
+pub(crate) const QUEUE: u32 = 2;
 /// The kind of segment that has a line of counters for each end behind its state words.
 pub(crate) const LINED: u32 = 4;
 /// How many lines it has: as many as there can be ends.
@@ -60,6 +62,12 @@ impl Shape {
         } else {
             0
         }
+    }
+
+    /// Whether receivers count bytes, as those of a queue do, which has only its counters here: the rings' count messages, each of which
+    /// they take by few instructions.
+    pub(crate) const fn counts_received_bytes(&self) -> bool {
+        self.kind == QUEUE
     }
 
     /// Where these start.

@@ -5,13 +5,13 @@ use std::{any::Any, fmt, io, mem::offset_of, ptr::NonNull, sync::Arc};
 use nix::fcntl::{FallocateFlags, fallocate};
 
 use crate::{
-    End,
+    End, clock,
     shm::{
         layout::{LINES, Line},
         segment::Segment,
     },
     sync::Ordering,
-    tally::Tally,
+    tally::{Tally, Waits},
 };
 
 /// The counters that an end writes, wherever they are.
@@ -46,6 +46,42 @@ impl Meter {
     pub(crate) fn tally(&self) -> &Tally {
         // SAFETY: by M5.
         unsafe { self.tally.as_ref() }
+    }
+}
+
+impl Meter {
+    /// The same, for the end that alone counts there, of its waits.
+    pub(crate) fn waits(&self) -> Waits<'_> {
+        Waits {
+            tally: self.tally(),
+            alone: true,
+        }
+    }
+}
+
+/// A wait of an end that has the kernel tell it when to look again; none until it begins.
+#[derive(Debug, Default)]
+pub(crate) struct Wait {
+    since: u64,
+}
+
+impl Wait {
+    /// It begins, unless it has. Whether it does.
+    pub(crate) fn begin(&mut self, waits: Waits<'_>) -> bool {
+        if self.since != 0 {
+            return false;
+        }
+        self.since = clock::now();
+        waits.begin();
+        waits.lasts(self.since);
+        true
+    }
+
+    /// It is over, if it has begun.
+    pub(crate) fn end(self, waits: Waits<'_>) {
+        if self.since != 0 {
+            waits.is_over(self.since, clock::now());
+        }
     }
 }
 

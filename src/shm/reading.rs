@@ -150,7 +150,10 @@ pub(crate) fn read(file: &File, shape: &Shape) -> io::Result<Reading> {
             }
         }
     }
-    let [sent, received] = sums;
+    let [sent, mut received] = sums;
+    if !shape.counts_received_bytes() {
+        received.flow.bytes = None;
+    }
     Ok(Reading {
         tail: word(offset_of!(Header, producer.cursor)),
         head: word(offset_of!(Header, consumer.cursor)),

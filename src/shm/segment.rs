@@ -34,6 +34,7 @@ use crate::{
     },
     sync::{AtomicU64, Ordering},
     sys::{membarrier, sigbus},
+    trace::{self, Recovery},
 };
 
 /// One endpoint's hold on a segment. Dropping it leaves; the last one out removes the name.
@@ -54,6 +55,7 @@ pub(crate) struct Segment {
     met_before: bool,
     name: Option<String>,
     discard: Discard,
+    place: trace::Place,
 }
 
 // SAFETY: by M1 and M2; the base is that of the mapping, which may be sent.
@@ -84,6 +86,7 @@ impl Mapped {
 impl Segment {
     /// Makes a segment without a name, and opens both ends.
     pub(crate) fn pair(plan: &Plan<'_>) -> Result<(Self, Self), OpenError> {
+        let _opening = trace::opening(plan.address);
         let fd = memfd_create(
             "laneway",
             MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING,
@@ -110,6 +113,7 @@ impl Segment {
 
     /// Opens one end of the segment with this file name: joins the living one, else makes a new one.
     pub(crate) fn open(name: &str, end: End, plan: &Plan<'_>) -> Result<Self, OpenError> {
+        let _opening = trace::opening(plan.address);
         loop {
             let found = match find(name, plan)? {
                 Some(file) => Self::join_found(file, name, end, plan)?,
@@ -190,6 +194,7 @@ impl Segment {
             }
             remove(name).map_err(|e| plan.os(e))?;
             crash::reach(Point::SegmentHealed);
+            trace::recovered(plan.address, Recovery::Segment);
             return Ok(None);
         }
         agree("kind", plan.shape.kind.into(), shape.kind.into(), plan)?;
@@ -228,6 +233,7 @@ impl Segment {
         name: impl FnOnce(&Shape) -> Option<String>,
         plan: &Plan<'_>,
     ) -> Result<Self, OpenError> {
+        let _opening = trace::opening(plan.address);
         let file = File::from(fd);
         let shape = read_shape(&file, plan)?;
         if shape.kind != plan.shape.kind {
@@ -314,6 +320,7 @@ impl Segment {
             met_before: false,
             name: name.map(str::to_owned),
             discard: Arc::clone(&plan.discard),
+            place: trace::Place::new(plan.address),
         })
     }
 
@@ -441,6 +448,7 @@ fn abandon(name: &str, shape: &Shape, plan: &Plan<'_>) -> io::Result<()> {
 
 impl Drop for Segment {
     fn drop(&mut self) {
+        let _closing = self.place.closing();
         // First out, then the news: who is woken must not find us.
         if let Some(fd) = self.fd.take() {
             presence::leave(&fd);

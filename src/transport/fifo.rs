@@ -23,6 +23,7 @@ use crate::{
     Transport,
     crash::{self, Point},
     presence::{self, Gate, Topic},
+    trace,
     transport::family::{
         ends::Ends,
         fifo_name::{FifoName, OURS},
@@ -90,6 +91,7 @@ impl Fifo {
             return Err(self.error(OpenErrorKind::NamedOnly));
         }
         path::check(&self.path).map_err(|why| self.error(OpenErrorKind::Refused(why)))?;
+        let _opening = trace::opening(&self.address());
         loop {
             if let Some(ends) = self.open_once(end)? {
                 return Ok(ends);
@@ -183,6 +185,7 @@ impl Fifo {
             trying: Some(trying),
             keeper,
             name: Some(name),
+            place: trace::Place::new(&self.address()),
         }))
     }
 
@@ -255,6 +258,7 @@ impl Fifo {
             trying: Some(trying.ok_or_else(wrong)?),
             keeper,
             name: Some(name),
+            place: trace::Place::new(&self.address()),
         })
     }
 }

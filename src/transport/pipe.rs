@@ -6,7 +6,7 @@ use nix::{fcntl::OFlag, unistd::pipe2};
 
 use crate::{
     Address, AddressError, AddressProblem, Capabilities, Channel, End, Handoff, Key, OpenError,
-    OpenErrorKind, Transport, presence,
+    OpenErrorKind, Transport, presence, trace,
     transport::family::{
         ends::Ends,
         frame::Pledged,
@@ -58,16 +58,17 @@ impl Pipe {
         let Some([fd]) = fd else {
             return Err(OpenError::new(self.address(), OpenErrorKind::Handoff));
         };
-        Ok(ends(fd))
+        Ok(ends(fd, &self.address()))
     }
 }
 
-fn ends(fd: OwnedFd) -> Ends {
+fn ends(fd: OwnedFd, address: &Address) -> Ends {
     Ends {
         fd,
         trying: None,
         keeper: None,
         name: None,
+        place: trace::Place::new(address),
     }
 }
 
@@ -115,6 +116,7 @@ impl Channel for Pipe {
 
     fn pair(&self) -> Result<(StreamSender, StreamReceiver), OpenError> {
         let address = self.address();
+        let _opening = trace::opening(&address);
         let os = |e: io::Error| OpenError::os(address.clone(), e);
         let flags = match self.mode {
             PipeMode::Stream => OFlag::O_CLOEXEC,
@@ -127,8 +129,13 @@ impl Channel for Pipe {
         presence::join(&writer, End::Sender).map_err(os)?;
         presence::join(&reader, End::Receiver).map_err(os)?;
         Ok((
-            StreamSender::new(ends(writer), self.address(), self.mode, Pledged::NOTHING)?,
-            StreamReceiver::new(ends(reader), self.address(), self.mode)?,
+            StreamSender::new(
+                ends(writer, &address),
+                self.address(),
+                self.mode,
+                Pledged::NOTHING,
+            )?,
+            StreamReceiver::new(ends(reader, &address), self.address(), self.mode)?,
         ))
     }
 

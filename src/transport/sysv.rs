@@ -23,7 +23,7 @@ use crate::{
     crash::{self, Point},
     presence::Gate,
     shm::{
-        layout::{LAYOUT, MAGIC, Shape},
+        layout::{LAYOUT, MAGIC, QUEUE as KIND, Shape},
         name, object,
         plan::{Discard, Plan},
         segment::Segment,
@@ -45,8 +45,6 @@ use crate::{
     },
 };
 
-/// Which segments are ours.
-const KIND: u32 = 2;
 /// Which message to receive, in the words of msgrcv.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Select {

@@ -16,6 +16,8 @@ const VOCABULARY: &[&str] = &[
     "handoff",
     "lock",
     "peer",
+    // Tells of what happens, and nothing without its feature.
+    "trace",
 ];
 /// The traits and their guards.
 const TRAITS: &[&str] = &["channel", "endpoint", "guard", "ext"];
@@ -31,6 +33,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("lock", &[]),
     ("peer", &[]),
     ("crash", &["sync"]),
+    ("trace", &[]),
     ("sync", &[]),
     ("channel", TRAITS),
     ("endpoint", TRAITS),

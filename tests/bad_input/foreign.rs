@@ -204,16 +204,19 @@ fn living_segment_without_all_its_state_words() {
     let there = channel.clone().capacity(4096).sender().expect("opens");
     let raw = fs::OpenOptions::new().write(true).open(&file);
     let raw = raw.expect("there");
-    for words in [0, 8, 24, 56, 72, 4096_u64] {
-        raw.set_len(1024 + 4096 + words * 8).expect("resizes");
-        raw.write_all_at(&(words * 8).to_le_bytes(), 48)
+    // Behind the words are the counters of its ends.
+    let counters = 1023 * 128;
+    let sound = 512 + counters;
+    for trailer in [0, 64, 448, 512, sound - 64, sound + 8, sound + 32_768] {
+        raw.set_len(1024 + 4096 + trailer).expect("resizes");
+        raw.write_all_at(&trailer.to_le_bytes(), 48)
             .expect("writes");
         for error in refused(&channel) {
-            assert_eq!(error.kind, OpenErrorKind::Corrupt, "{words}: {error}");
+            assert_eq!(error.kind, OpenErrorKind::Corrupt, "{trailer}: {error}");
         }
     }
-    raw.set_len(1024 + 4096 + 512).expect("resizes");
-    raw.write_all_at(&512_u64.to_le_bytes(), 48)
+    raw.set_len(1024 + 4096 + sound).expect("resizes");
+    raw.write_all_at(&u64::to_le_bytes(sound), 48)
         .expect("writes");
     drop(channel.receiver().expect("sound again"));
     drop(there);

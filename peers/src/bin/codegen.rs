@@ -1,12 +1,16 @@
-//! Sends and receives messages in one process, for counting instructions: see tools/codegen.
+//! Sends and receives messages in one process, for counting instructions: see tools/codegen and tools/counting.
 //!
-//! `codegen RING static|dynamic send|batch COUNT`
+//! `codegen CHANNEL static|dynamic send|wait|batch COUNT`
 
-use std::{env, hint::black_box, process::ExitCode};
+use std::{
+    env,
+    hint::black_box,
+    process::{self, ExitCode},
+};
 
 use laneway::{
     Channel, Deadline, Receiver, Sender,
-    transport::{ShmLocked, ShmMpmc, ShmSpsc},
+    transport::{Fifo, Pipe, PipeMode, ShmLocked, ShmMpmc, ShmSpsc, Sysv},
 };
 
 const BATCH: usize = 32;
@@ -17,6 +21,16 @@ fn one_by_one(mut tx: impl Sender, mut rx: impl Receiver, count: usize) {
     for _ in 0..count {
         tx.try_send(black_box(&message)).expect("room");
         black_box(rx.try_recv(&mut buf).expect("a message"));
+    }
+}
+
+/// By calls that may wait, and never have to.
+fn waiting(mut tx: impl Sender, mut rx: impl Receiver, count: usize) {
+    let message = [7; 64];
+    let mut buf = [0; 64];
+    for _ in 0..count {
+        tx.send(black_box(&message)).expect("goes");
+        black_box(rx.recv(&mut buf).expect("comes"));
     }
 }
 
@@ -40,21 +54,20 @@ fn measure(
     how: &str,
     count: usize,
 ) {
-    let run_batch = how == "batch";
     if dispatch == "static" {
         let (tx, rx) = channel.pair().expect("opens");
-        if run_batch {
-            in_batches(tx, rx, count)
-        } else {
-            one_by_one(tx, rx, count)
-        }
+        run(tx, rx, how, count);
     } else {
         let (tx, rx) = channel.boxed().pair().expect("opens");
-        if run_batch {
-            in_batches(tx, rx, count)
-        } else {
-            one_by_one(tx, rx, count)
-        }
+        run(tx, rx, how, count);
+    }
+}
+
+fn run(tx: impl Sender, rx: impl Receiver, how: &str, count: usize) {
+    match how {
+        "batch" => in_batches(tx, rx, count),
+        "wait" => waiting(tx, rx, count),
+        _ => one_by_one(tx, rx, count),
     }
 }
 
@@ -64,10 +77,15 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let count = count.parse().expect("a number");
+    let fifo = env::temp_dir().join(format!("laneway-codegen.{}", process::id()));
     match ring.as_str() {
         "spsc" => measure(ShmSpsc::new(""), dispatch, how, count),
         "lock" => measure(ShmLocked::new(""), dispatch, how, count),
         "mpmc" => measure(ShmMpmc::new(""), dispatch, how, count),
+        "pipe" => measure(Pipe::new(), dispatch, how, count),
+        "packet" => measure(Pipe::new().mode(PipeMode::Packet), dispatch, how, count),
+        "fifo" => measure(Fifo::new(fifo), dispatch, how, count),
+        "sysv" => measure(Sysv::new(""), dispatch, how, count),
         _ => return ExitCode::from(2),
     }
     ExitCode::SUCCESS

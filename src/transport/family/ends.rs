@@ -14,6 +14,7 @@ use nix::{
 use crate::{
     Address, Deadline, End, Handoff, presence,
     sys::fd::{self, Block, Sigpipe},
+    trace,
     transport::family::{fifo_name::FifoName, keeper::Keeper},
 };
 
@@ -32,6 +33,8 @@ pub(crate) struct Ends {
     pub(crate) keeper: Option<Keeper>,
     /// Removed at the last close. Below the descriptors, so that it goes after them.
     pub(crate) name: Option<FifoName>,
+    /// Of what is told when it goes.
+    pub(crate) place: trace::Place,
 }
 
 impl Ends {
@@ -132,6 +135,7 @@ impl Ends {
 
 impl Drop for Ends {
     fn drop(&mut self) {
+        let _closing = self.place.closing();
         if self.name.is_some() {
             presence::leave(&self.fd);
         }

@@ -4,9 +4,10 @@ use crate::{
     Address, Deadline, End, OpenError, OpenErrorKind,
     crash::{self, Step},
     lock::{Lock, LockError},
-    robust::RobustLock,
+    robust::{self, RobustLock},
     shm::{layout::LockLine, segment::Segment},
     sys::raw_sync::RawSyncMutex,
+    trace::Recovery,
     transport::family::{member::Seat, number},
 };
 
@@ -66,7 +67,11 @@ impl Lock for Held<'_> {
         match self.holder {
             Holder::Number(me) => {
                 let is_dead = |number| number::is_dead(self.seat, number);
-                self.lock.take(*me, deadline, is_dead).map(drop)
+                let held = self.lock.take(*me, deadline, is_dead)?;
+                if held == robust::Held::OwnerDied {
+                    self.seat.recovered(Recovery::Lock);
+                }
+                Ok(())
             }
             Holder::RawSync(mutex) => mutex.lock(deadline),
         }

@@ -13,6 +13,7 @@ use crate::{
     presence::{self, Topic},
     shm::{meter::Meter, segment::Segment},
     tally::{Tally, Waits},
+    trace::{self, Recovery},
     wait::{Bell, Look, Waiter},
     watch::Watch,
 };
@@ -92,6 +93,7 @@ impl Member {
         address: Address,
         strategy: WaitStrategy,
     ) -> Self {
+        trace::opened(&address, end);
         let guarded = segment.is_guarded();
         let member = Self {
             seat: Seat {
@@ -226,6 +228,11 @@ impl Seat {
         }
     }
 
+    /// Something was done because somebody died.
+    pub(crate) fn recovered(&self, what: Recovery) {
+        trace::recovered(&self.address, what);
+    }
+
     /// What the ends of the segment have done. `None` if it cannot be read any more.
     pub(crate) fn counters(&self) -> Option<Counters> {
         self.segment.counters().ok()
@@ -282,6 +289,7 @@ impl Seat {
         self.gone.set(gone);
         self.changes.set(changes.into());
         if died {
+            self.recovered(Recovery::Side);
             // It went without announcing it, so we do, for those who look in memory only.
             self.segment.announce();
             self.changes.set(changes.wrapping_add(1).into());

@@ -5,6 +5,7 @@ use crate::{
     crash::{self, Point},
     presence,
     shm::segment::Segment,
+    trace::Recovery,
     transport::family::member::Seat,
 };
 
@@ -57,6 +58,7 @@ impl<'a> Graves<'a> {
             return false;
         }
         self.give_back();
+        self.seat.recovered(Recovery::Number);
         self.held = Some(number);
         true
     }

@@ -16,10 +16,11 @@ use crate::{
     crash::{self, Point},
     shm::{
         board::{self, Described},
-        meter::Meter,
+        meter::{Meter, Wait},
         reading,
     },
     sys::fd::{self, Block},
+    trace,
     transport::family::{
         ends::Ends,
         frame::{Head, Pledge},
@@ -77,6 +78,7 @@ impl StreamReceiver {
             PipeMode::Stream => limits.capacity.max(CHUNK),
             PipeMode::Packet => PIPE_BUF,
         };
+        trace::opened(&address, End::Receiver);
         let meter = board::meter(&Described {
             address: &address,
             end: End::Receiver,
@@ -230,6 +232,18 @@ impl StreamReceiver {
     /// The same, up to `limit` in the buffer, after a first try if it could sleep.
     #[inline(never)]
     fn wait_and_fill(&mut self, deadline: Deadline, limit: usize) -> Result<(), RecvError> {
+        let mut wait = Wait::default();
+        let filled = self.fill_until(deadline, limit, &mut wait);
+        wait.end(self.meter.waits());
+        filled
+    }
+
+    fn fill_until(
+        &mut self,
+        deadline: Deadline,
+        limit: usize,
+        wait: &mut Wait,
+    ) -> Result<(), RecvError> {
         let block = if deadline == Deadline::NEVER {
             Block::Yes
         } else {
@@ -248,6 +262,9 @@ impl StreamReceiver {
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(RecvError::Io(error)),
+            }
+            if deadline != Deadline::NOW {
+                wait.begin(self.meter.waits());
             }
             let ready = self
                 .ends

@@ -15,10 +15,11 @@ use crate::{
     presence,
     shm::{
         board::{self, Described},
-        meter::Meter,
+        meter::{Meter, Wait},
         reading,
     },
     sys::fd::{self, Block, Sigpipe},
+    trace,
     transport::family::{
         ends::{Ends, NAP},
         frame::{self, Pledged},
@@ -53,6 +54,7 @@ impl StreamSender {
     ) -> Result<Self, OpenError> {
         let limits =
             pipe_options::limits(&ends.fd, mode).map_err(|e| OpenError::os(address.clone(), e))?;
+        trace::opened(&address, End::Sender);
         let meter = board::meter(&Described {
             address: &address,
             end: End::Sender,
@@ -98,6 +100,20 @@ impl StreamSender {
         deadline: Deadline,
         first: Option<io::Result<usize>>,
     ) -> Result<(), SendError> {
+        let mut wait = Wait::default();
+        let written = self.write_until(parts, total, deadline, first, &mut wait);
+        wait.end(self.meter.waits());
+        written
+    }
+
+    fn write_until(
+        &mut self,
+        parts: &[IoSlice<'_>],
+        total: usize,
+        deadline: Deadline,
+        first: Option<io::Result<usize>>,
+        wait: &mut Wait,
+    ) -> Result<(), SendError> {
         let mut nap = Duration::from_micros(50);
         let mut tried = first;
         loop {
@@ -128,6 +144,11 @@ impl StreamSender {
             }
             if deadline.has_passed() {
                 return Err(SendError::Full);
+            }
+            if wait.begin(self.meter.waits()) {
+                // It is full, or nearly.
+                let unread = fd::unread(self.ends.fd.as_fd()).unwrap_or(0);
+                self.meter.tally().saw(unread as u64);
             }
             let until = match deadline.remaining() {
                 // Nothing wakes us when a receiver comes to a FIFO, or when there is room for a large frame.

@@ -9,6 +9,7 @@ use crate::{
         state::NOBODY,
     },
     shm::segment::Segment,
+    trace::Recovery,
     transport::family::{
         copied::Copied,
         member::{Member, Seat, endpoint_by_member},
@@ -128,15 +129,15 @@ impl MpmcReceiver {
         }
         if let Some(taken) = self.taken.take() {
             ring(self.member.segment()).finish(taken);
-            self.count(1, taken.len());
+            self.count(1);
             self.notify();
         }
     }
 
     /// Counts what was received.
     #[inline(always)]
-    fn count(&self, messages: usize, bytes: usize) {
-        self.member.seat().tally().add(messages, bytes);
+    fn count(&self, messages: usize) {
+        self.member.seat().tally().add_messages(messages);
     }
 
     /// Wakes senders.
@@ -162,7 +163,10 @@ fn look_deeper(seat: &Seat, me: u16, look: Look) -> Option<Result<Taken, RecvErr
     drop(graves);
     seat.segment().header().room().notify();
     let found = match recovered {
-        Ok(Some(taken)) => Ok(taken),
+        Ok(Some(taken)) => {
+            seat.recovered(Recovery::Message);
+            Ok(taken)
+        }
         Ok(None) => ring.take(me, &mut Pace::default()),
         Err(stuck) => Err(stuck),
     };
@@ -224,7 +228,7 @@ impl Receiver for MpmcReceiver {
         room.copy_from_slice(message);
         self.taken = None;
         ring.finish(taken);
-        self.count(1, needed);
+        self.count(1);
         self.notify();
         Ok(needed)
     }
@@ -245,17 +249,14 @@ impl Receiver for MpmcReceiver {
             return Ok(self.drain_copies(max, taken, each));
         }
         let mut drained = 0;
-        let mut bytes = 0;
         loop {
             let ring = ring(self.member.segment());
             each(ring.message(&taken));
             self.taken = None;
             ring.finish(taken);
+            self.count(1);
             drained += 1;
-            bytes += taken.len();
             if drained % BATCH == 0 {
-                self.count(BATCH, bytes);
-                bytes = 0;
                 self.notify();
             }
             if drained == max {
@@ -268,7 +269,6 @@ impl Receiver for MpmcReceiver {
             // Ours, should `each` unwind.
             self.taken = Some(taken);
         }
-        self.count(drained % BATCH, bytes);
         self.notify();
         Ok(drained)
     }

@@ -55,6 +55,12 @@ impl MpmcSender {
         sent.unwrap_or(Err(SendError::Full))
     }
 
+    /// Counts a message that was sent.
+    #[inline(always)]
+    fn count(&self, bytes: usize) {
+        self.member.seat().tally().add(1, bytes);
+    }
+
     /// Wakes receivers.
     #[inline]
     fn notify(&self) {
@@ -98,7 +104,7 @@ impl Sender for MpmcSender {
     #[inline]
     fn send_by(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
         self.push(message, deadline)?;
-        self.member.seat().tally().add(1, message.len());
+        self.count(message.len());
         self.notify();
         Ok(())
     }
@@ -112,22 +118,20 @@ impl Sender for MpmcSender {
         let mut sent = 0;
         while let Some(first) = messages.get(sent) {
             match self.push(first, deadline) {
-                Ok(()) => {}
+                Ok(()) => sent += 1,
                 Err(error) if sent == 0 => return Err(error),
                 Err(_) => break,
             }
-            let (mut added, mut bytes) = (1, first.len());
+            self.count(first.len());
             let ring = ring(self.member.segment());
-            for message in messages.iter().skip(sent + 1) {
+            for message in messages.iter().skip(sent) {
                 let fits = message.len() <= self.max_message;
                 if !fits || ring.push(self.me, message).is_err() {
                     break;
                 }
-                added += 1;
-                bytes += message.len();
+                self.count(message.len());
+                sent += 1;
             }
-            sent += added;
-            self.member.seat().tally().add(added, bytes);
             self.notify();
         }
         Ok(sent)

@@ -86,7 +86,7 @@ impl SpscReceiver {
                 std::hint::spin_loop();
                 let segment = self.member.segment();
                 if let Some(len) = self.consumer.recv(ring(segment), buf) {
-                    segment.header().consumer.tally.add(1, len);
+                    segment.header().consumer.tally.add_messages(1);
                     segment.header().room().notify();
                     return Ok(len);
                 }
@@ -115,12 +115,12 @@ impl SpscReceiver {
         drained
     }
 
-    /// Gives back the room of what was stepped over, so many messages with so many bytes, and wakes the sender.
+    /// Gives back the room of what was stepped over, so many messages, and wakes the sender.
     #[inline]
-    fn finish(&self, messages: usize, bytes: usize) {
+    fn finish(&self, messages: usize) {
         let segment = self.member.segment();
         self.consumer.finish(ring(segment));
-        segment.header().consumer.tally.add(messages, bytes);
+        segment.header().consumer.tally.add_messages(messages);
         segment.header().room().notify();
     }
 }
@@ -174,8 +174,8 @@ impl Receiver for SpscReceiver {
         if let Some(copied) = &mut self.copied {
             copied.finish();
         }
-        if let Some(len) = self.consumer.step() {
-            self.finish(1, len);
+        if self.consumer.step() {
+            self.finish(1);
         }
     }
 
@@ -183,7 +183,7 @@ impl Receiver for SpscReceiver {
     fn recv_by(&mut self, buf: &mut [u8], deadline: Deadline) -> Result<usize, RecvError> {
         let segment = self.member.segment();
         if let Some(len) = self.consumer.recv(ring(segment), buf) {
-            segment.header().consumer.tally.add(1, len);
+            segment.header().consumer.tally.add_messages(1);
             segment.header().room().notify();
             return Ok(len);
         }
@@ -206,18 +206,16 @@ impl Receiver for SpscReceiver {
             return Ok(self.drain_copies(max, each));
         }
         let mut drained = 0;
-        let mut bytes = 0;
         loop {
             let ring = ring(self.member.segment());
             each(self.consumer.peeked(ring));
-            bytes += self.consumer.step().unwrap_or(0);
+            self.consumer.step();
             drained += 1;
             if drained % BATCH == 0 {
-                self.finish(BATCH, bytes);
-                bytes = 0;
+                self.finish(BATCH);
             }
             if drained == max || self.consumer.peek(ring).is_err() {
-                self.finish(drained % BATCH, bytes);
+                self.finish(drained % BATCH);
                 return Ok(drained);
             }
         }

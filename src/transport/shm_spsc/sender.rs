@@ -90,24 +90,18 @@ impl SpscSender {
     #[cold]
     fn send_slowly(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
         self.append(message, deadline)?;
-        self.publish(1, message.len());
+        ring(self.member.segment()).tally.add_bytes(message.len());
+        self.publish(1);
         Ok(())
     }
 
-    /// Publishes the batch of so many messages with so many bytes.
+    /// Publishes the batch of so many messages, whose bytes are counted.
     #[inline]
-    fn publish(&mut self, messages: usize, bytes: usize) {
-        self.producer.publish(ring(self.member.segment()));
-        self.count(messages, bytes);
+    fn publish(&mut self, messages: usize) {
+        let ring = ring(self.member.segment());
+        self.producer.publish(ring);
+        ring.tally.add_messages(messages);
         self.notify();
-    }
-
-    /// Counts what was sent.
-    #[inline(always)]
-    fn count(&self, messages: usize, bytes: usize) {
-        // Not by way of the meter: the header is at hand.
-        let header = self.member.segment().header();
-        header.producer.tally.add(messages, bytes);
     }
 
     #[inline]
@@ -182,8 +176,9 @@ impl Sender for SpscSender {
                 });
             }
         }
-        self.producer.commit(ring(self.member.segment()), len);
-        self.count(1, len);
+        let ring = ring(self.member.segment());
+        self.producer.commit(ring, len);
+        ring.tally.add(1, len);
         self.notify();
         Ok(())
     }
@@ -201,7 +196,7 @@ impl Sender for SpscSender {
         let ring = ring(self.member.segment());
         if self.may_send(message.len()) && self.producer.send(ring, message) {
             self.producer.abort();
-            self.count(1, message.len());
+            ring.tally.add(1, message.len());
             self.notify();
             return Ok(());
         }
@@ -222,17 +217,17 @@ impl Sender for SpscSender {
                 Err(_) => return Ok(sent),
             }
             let ring = ring(self.member.segment());
+            ring.tally.add_bytes(first.len());
             let mut added = 1;
-            let mut bytes = first.len();
             for message in messages.iter().skip(sent + 1) {
                 let fits = message.len() <= self.max_message;
                 if !fits || self.producer.append(ring, message).is_err() {
                     break;
                 }
+                ring.tally.add_bytes(message.len());
                 added += 1;
-                bytes += message.len();
             }
-            self.publish(added, bytes);
+            self.publish(added);
             sent += added;
         }
         Ok(sent)

@@ -37,6 +37,7 @@ mod clock;
 mod ring;
 mod sync;
 mod sys;
+mod tally;
 
 library!(deadline, "deadline.rs");
 library!(lock, "lock.rs");

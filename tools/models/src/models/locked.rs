@@ -12,6 +12,7 @@ use crate::{
     },
     robust::RobustLock,
     sync::{AtomicU64, make_way},
+    tally::TALLY,
 };
 
 const FILE: &str = "ring/locked.rs";
@@ -82,6 +83,7 @@ impl Shared {
             tail: &self.tail,
             head: &self.head,
             seen: &self.seen[side],
+            tally: &TALLY,
         };
         Locked::new(cursors, self.memory.data(), Held(&self.locks[side], me))
     }

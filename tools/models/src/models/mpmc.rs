@@ -10,6 +10,7 @@ use crate::{
         state::{NOBODY, SLOT},
     },
     sync::{AtomicU64, make_way},
+    tally::TALLY,
 };
 
 const FILE: &str = "ring/mpmc.rs";
@@ -91,6 +92,7 @@ impl Shared {
             head: &self.head,
             freed: &self.freed,
             states: &self.states,
+            tally: &TALLY,
             data: self.memory.data(),
         }
     }

@@ -9,6 +9,7 @@ use crate::{
         spsc::{Consumer, Producer, Ring, Stuck},
     },
     sync::{AtomicU64, make_way},
+    tally::TALLY,
 };
 
 const FILE: &str = "ring/spsc.rs";
@@ -53,6 +54,7 @@ impl Shared {
         Ring {
             tail: &self.tail,
             head: &self.head,
+            tally: &TALLY,
             data: self.memory.data(),
         }
     }
