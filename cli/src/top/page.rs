@@ -144,8 +144,9 @@ impl<'a> Page<'a> {
             .channels
             .iter()
             .partition(|channel| channel.len() == 1 && channel.iter().all(|s| s.scope == "end"));
-        let of = |side| ends.iter().filter(|end| end.iter().any(|s| s.side == side));
-        whole.len() + of("send").count().max(of("recv").count())
+        let is = |end: &[&Side], side| end.iter().any(|one| one.side == side);
+        let count = |side| ends.iter().filter(|end| is(end, side)).count();
+        whole.len() + count("send").max(count("recv"))
     }
 
     fn lines(&self, columns: usize) -> Vec<String> {
