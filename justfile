@@ -33,6 +33,10 @@ numbers:
 peers *arguments:
     cargo run --release -p laneway-peers --features rivals,zeromq -- {{ arguments }}
 
+# A file through `laneway send` and `recv` on every transport, beside cat | cat: just stream 1024 5 raw
+stream *arguments:
+    tools/stream {{ arguments }}
+
 # Calls in the hot functions, and instructions a message by callgrind, static and dynamic dispatch
 codegen:
     tools/codegen

@@ -11,7 +11,7 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use laneway::{
     Address, AddressError, OpenError, OpenErrorKind, RecvError, SendError,
-    inventory::{RemoveError, RemoveErrorKind, SurveyError},
+    inventory::{RemoveError, RemoveErrorKind, State, SurveyError},
     measure::SCHEMA,
 };
 
@@ -37,6 +37,8 @@ pub(crate) enum Failure {
     Nameless {
         address: Address,
         examples: Vec<Address>,
+        /// It could be our standard input or output, and is not.
+        is_pipe: bool,
     },
     /// Blocks larger than the channel's messages were asked for.
     Block {
@@ -46,16 +48,25 @@ pub(crate) enum Failure {
     },
     /// The channel did not open.
     Open(OpenError),
+    /// The channel did not open in time.
+    Unopened { address: Address, waited: Duration },
     /// Nobody came.
     NoReceiver { address: Address, waited: Duration },
     /// Nothing came.
     Silence { address: Address, waited: Duration },
-    /// A line is longer than the channel's messages.
-    Line {
+    /// A line, or something of a known length, is longer than the channel's messages.
+    TooLong {
         address: Address,
         number: u64,
+        len: Option<u32>,
         max: usize,
-        remedy: String,
+        remedy: Box<str>,
+    },
+    /// The input ends within a message.
+    Torn {
+        number: u64,
+        found: usize,
+        needed: usize,
     },
     /// A message was not sent, after so many that were.
     Send {
@@ -88,10 +99,16 @@ pub(crate) enum Failure {
     Input(io::Error),
     /// Standard output.
     Output(io::Error),
+    /// The file that is sent.
+    Source { path: PathBuf, error: io::Error },
+    /// The file that what is received goes to.
+    Sink { path: PathBuf, error: io::Error },
     /// The objects of the machine could not be listed.
     Survey(SurveyError),
     /// Nothing has this address.
     Nothing(Address),
+    /// What has the address cannot be opened.
+    Unsound { path: PathBuf, state: State },
     /// Objects that were to be removed are still there.
     Left(Vec<RemoveError>),
     /// Signals could not be caught.
@@ -118,10 +135,11 @@ impl Failure {
                 kind: OpenErrorKind::NotReady,
                 ..
             })
+            | Self::Unopened { .. }
             | Self::NoReceiver { .. }
             | Self::Silence { .. } => 5,
             Self::Left(left) if left.iter().any(|error| !refuses(error)) => 1,
-            Self::Open(_) | Self::Nothing(_) | Self::Left(_) => 3,
+            Self::Open(_) | Self::Nothing(_) | Self::Unsound { .. } | Self::Left(_) => 3,
             Self::Send {
                 error: SendError::Disconnected,
                 ..
@@ -145,7 +163,7 @@ impl Failure {
 
     /// Whether all that happened is that nobody reads our output any more.
     pub(crate) fn is_closed_output(&self) -> bool {
-        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+        matches!(self, Self::Output(error) | Self::Sink { error, .. } if error.kind() == io::ErrorKind::BrokenPipe)
     }
 }
 
@@ -153,19 +171,34 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(error) => write!(f, "{error}"),
-            Self::Nameless { address, examples } => {
+            Self::Nameless {
+                address,
+                examples,
+                is_pipe,
+            } => {
                 let examples: Vec<_> = examples.iter().map(ToString::to_string).collect();
                 write!(
                     f,
                     "{address} has no name by which another process could find it; use {}",
                     examples.join(" or ")
-                )
+                )?;
+                match is_pipe {
+                    true => write!(
+                        f,
+                        ", or let a shell join the two: laneway send '{address}' | laneway recv '{address}'"
+                    ),
+                    false => Ok(()),
+                }
             }
             Self::Block { address, size, max } => write!(
                 f,
                 "--size {size} is more than the {max} bytes a message on {address} may have; say --size {max} or less"
             ),
             Self::Open(error) => write!(f, "{error}"),
+            Self::Unopened { address, waited } => write!(
+                f,
+                "{address}: it did not open within {waited:?}; a process that opens or closes it may be stopped: continue or end that, or wait longer"
+            ),
             Self::NoReceiver { address, waited } => write!(
                 f,
                 "{address}: no receiver came within {waited:?}; start laneway recv '{address}', or wait longer"
@@ -174,14 +207,33 @@ impl fmt::Display for Failure {
                 f,
                 "{address}: nothing came within {waited:?}; send to it, or wait longer"
             ),
-            Self::Line {
+            Self::TooLong {
                 address,
                 number,
+                len: None,
                 max,
                 remedy,
             } => write!(
                 f,
                 "line {number} is longer than the {max} bytes a message on {address} may have; cut the input with --raw{remedy}"
+            ),
+            Self::TooLong {
+                address,
+                number,
+                len: Some(len),
+                max,
+                remedy,
+            } => write!(
+                f,
+                "message {number} has {len} bytes, more than the {max} a message on {address} may have; make it shorter{remedy}"
+            ),
+            Self::Torn {
+                number,
+                found,
+                needed,
+            } => write!(
+                f,
+                "the input ends within message {number}, after {found} of its {needed} bytes; with --framing len each has its length in front, 4 bytes, the lowest first; those before it were sent"
             ),
             Self::Send {
                 address,
@@ -223,10 +275,20 @@ impl fmt::Display for Failure {
             ),
             Self::Input(error) => write!(f, "standard input: {error}"),
             Self::Output(error) => write!(f, "standard output: {error}"),
+            Self::Source { path, error } | Self::Sink { path, error } => {
+                write!(f, "{}: {error}", path.display())
+            }
             Self::Survey(error) => write!(f, "{error}"),
             Self::Nothing(address) => write!(
                 f,
                 "nothing has the address {address}; laneway ls shows what there is, with --in DIR what is in other folders"
+            ),
+            Self::Unsound { path, state } => write!(
+                f,
+                "{} is {}: {}",
+                path.display(),
+                state.word(),
+                state.reason().unwrap_or_default()
             ),
             Self::Left(left) => {
                 let told: Vec<_> = left.iter().map(ToString::to_string).collect();

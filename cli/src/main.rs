@@ -1,15 +1,22 @@
 //! The laneway command.
 
 mod choose;
+mod command;
+mod completions;
 mod cores;
 mod doctor;
 mod exit;
 mod figures;
+mod framing;
+mod gauge;
 mod input;
+mod inspect;
 mod list;
 mod ls;
+mod man;
 mod measure;
 mod named;
+mod opening;
 mod output;
 mod page;
 mod preset;
@@ -21,7 +28,9 @@ mod rm;
 mod saved;
 mod screen;
 mod send;
+mod source;
 mod stop;
+mod top;
 mod units;
 mod workload;
 
@@ -49,9 +58,13 @@ enum Command {
     Doctor(doctor::Arguments),
     List(list::Arguments),
     Ls(ls::Arguments),
+    Top(top::Arguments),
+    Inspect(inspect::Arguments),
     Rm(rm::Arguments),
     Send(send::Arguments),
     Recv(recv::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -64,9 +77,13 @@ fn main() -> ExitCode {
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::List(arguments) => done(list::run(&arguments)),
         Command::Ls(arguments) => done(ls::run(&arguments)),
+        Command::Top(arguments) => done(top::run(&arguments)),
+        Command::Inspect(arguments) => done(inspect::run(&arguments)),
         Command::Rm(arguments) => done(rm::run(&arguments)),
         Command::Send(arguments) => done(send::run(&arguments)),
         Command::Recv(arguments) => done(recv::run(&arguments)),
+        Command::Completions(arguments) => done(completions::run(&arguments)),
+        Command::Man(arguments) => done(man::run(&arguments)),
     };
     ended.unwrap_or_else(Failure::report)
 }

@@ -61,6 +61,8 @@ struct Report {
     removed: Vec<Row>,
     /// What was to go, and is still there.
     left: Vec<Left>,
+    /// What is corrupt or foreign, and was not to go with --stale.
+    stays: Vec<Row>,
 }
 
 /// What was left.
@@ -72,12 +74,11 @@ struct Left {
 
 /// Runs it.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let meant = match &arguments.address {
-        Some(address) => with_address(&arguments.place, address)?,
+    let (meant, others) = match &arguments.address {
+        Some(address) => (with_address(&arguments.place, address)?, Vec::new()),
         None => {
-            let mut objects = arguments.place.survey()?;
-            objects.retain(|object| object.state.is_removable());
-            objects
+            let objects = arguments.place.survey()?.into_iter();
+            objects.partition(|object| object.state.is_removable())
         }
     };
     let mut removed = Vec::new();
@@ -104,6 +105,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             dry_run: arguments.dry_run,
             removed: removed.iter().map(|object| Row::of(object)).collect(),
             left: left.iter().map(row).collect(),
+            stays: odd(&others).map(Row::of).collect(),
         })?
     } else {
         let word = match arguments.dry_run {
@@ -111,9 +113,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             false => "removed",
         };
         let line = |object: &&Object| format!("{word} {} ({})\n", title(object), object.kind);
-        removed.iter().map(line).collect()
+        removed.iter().map(line).collect::<String>() + &stays(&others)
     };
     screen::print(&text)?;
+    if let Some(address) = arguments.address.as_ref().filter(|_| meant.is_empty()) {
+        return Err(Failure::Nothing(named::channel(address)?.address()));
+    }
     match left.is_empty() {
         true => Ok(()),
         false => Err(Failure::Left(
@@ -127,22 +132,36 @@ fn is_settled(kind: RemoveErrorKind) -> bool {
     matches!(kind, RemoveErrorKind::Live | RemoveErrorKind::Gone)
 }
 
+/// Those that are corrupt or foreign.
+fn odd(objects: &[Object]) -> impl Iterator<Item = &Object> {
+    let is_odd = |object: &&Object| object.state.reason().is_some();
+    objects.iter().filter(is_odd)
+}
+
+/// What is nobody's to use and not ours to remove, in words.
+fn stays(others: &[Object]) -> String {
+    let mut text = String::new();
+    for object in odd(others) {
+        let reason = object.state.reason().unwrap_or_default();
+        let word = object.state.word();
+        text += &format!("left {} ({word}): {reason}\n", object.path.display());
+    }
+    text
+}
+
 /// The objects of the channel at an address.
-fn with_address(place: &Where, text: &str) -> Result<Vec<Object>, Failure> {
+pub(crate) fn with_address(place: &Where, text: &str) -> Result<Vec<Object>, Failure> {
     let address = named::channel(text)?.address();
     let mut objects = match folder_of(&address) {
         Some(folder) => place.and(folder).survey()?,
         None => place.survey()?,
     };
     objects.retain(|object| object.belongs_to(&address));
-    if objects.is_empty() {
-        return Err(Failure::Nothing(address));
-    }
     Ok(objects)
 }
 
 /// The folder that a path is in, if the name is one and the folder is there.
-fn folder_of(address: &Address) -> Option<PathBuf> {
+pub(crate) fn folder_of(address: &Address) -> Option<PathBuf> {
     let folder = Path::new(address.name()).parent()?;
     let folder = match folder.as_os_str().is_empty() {
         true => Path::new("."),

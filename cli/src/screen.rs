@@ -100,15 +100,23 @@ impl Screen {
 /// # Errors
 /// Standard output's; none if it was closed.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    let mut stdout = anstream::stdout();
-    let written = stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush());
-    match written.map_err(Failure::Output) {
+    match print_on(text) {
         // Whoever reads has read enough.
         Err(failure) if failure.is_closed_output() => Ok(()),
         done => done,
     }
+}
+
+/// The same, for who would go on printing.
+///
+/// # Errors
+/// Standard output's, also if it was closed.
+pub(crate) fn print_on(text: &str) -> Result<(), Failure> {
+    let mut stdout = anstream::stdout();
+    let written = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+    written.map_err(Failure::Output)
 }
 
 /// A table without lines, which breaks what is too wide.

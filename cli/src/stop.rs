@@ -79,7 +79,7 @@ impl Stop {
         &self,
         file: impl AsFd,
         events: PollFlags,
-        failure: fn(io::Error) -> Failure,
+        failure: impl Fn(io::Error) -> Failure,
     ) -> Result<(), Failure> {
         loop {
             let stopped = self.check();
@@ -88,7 +88,7 @@ impl Stop {
             } else {
                 Duration::ZERO
             };
-            let has = look(&file, events, timeout).map_err(failure)?;
+            let has = look(&file, events, timeout).map_err(&failure)?;
             if !has.is_empty() {
                 return Ok(());
             }

@@ -29,6 +29,20 @@ pub(crate) fn show(size: usize) -> String {
     size.to_string()
 }
 
+/// A size about so large: `12.3KiB`.
+#[expect(clippy::cast_precision_loss, reason = "for people")]
+pub(crate) fn about(size: usize) -> String {
+    let mut scaled = size as f64;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if scaled < 1023.95 || unit == "GiB" {
+            let digits = usize::from(unit != "B" && scaled < 99.95);
+            return format!("{scaled:.digits$}{unit}");
+        }
+        scaled /= 1024.0;
+    }
+    String::new()
+}
+
 /// How long something has been there, in its largest unit.
 pub(crate) fn age(age: Duration) -> String {
     let seconds = age.as_secs();
@@ -86,6 +100,15 @@ mod tests {
             assert_eq!(size(&show(bytes)), Ok(bytes));
         }
         assert!(size("0").is_err() && size("64kb").is_err() && size("a&b=c").is_err());
+    }
+
+    #[test]
+    fn sizes_are_short() {
+        let shown = [0, 1023, 1024, 12_600, 200 << 10, 3 << 30].map(about);
+        assert_eq!(
+            shown,
+            ["0B", "1023B", "1.0KiB", "12.3KiB", "200KiB", "3.0GiB"]
+        );
     }
 
     #[test]

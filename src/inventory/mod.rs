@@ -25,6 +25,7 @@ mod census;
 mod descriptors;
 mod error;
 mod folder;
+mod header;
 mod object;
 mod observer;
 mod remove;
@@ -35,6 +36,7 @@ mod survey;
 
 pub use census::Users;
 pub use error::{RemoveError, RemoveErrorKind, SurveyError};
+pub use header::Field;
 pub use object::{Kind, Object, State};
 pub use observer::{Observer, WatchId, Watched};
 pub use survey::Inventory;

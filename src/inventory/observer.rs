@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    fmt,
     fs::{File, OpenOptions},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -26,6 +27,18 @@ pub struct WatchId {
     pub(super) object: Place,
     /// Of a slot, which it is and how many had it before.
     pub(super) slot: Option<(usize, u64)>,
+}
+
+impl fmt::Display for WatchId {
+    /// Device and inode; of an end also which slot of its process it counts in, and how many had that before.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (device, inode) = self.object;
+        write!(f, "{device:x}-{inode}")?;
+        match self.slot {
+            Some((index, turn)) => write!(f, "-{index}-{turn}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A channel, or an end of one that the kernel carries, as it was at a look.

@@ -151,8 +151,7 @@ impl Header {
     }
 }
 
-/// Every field with its place, for docs and tests.
-#[cfg(feature = "conformance")]
+/// Every field with its place, for docs, tests, and who looks.
 pub(crate) const FIELDS: &[(&str, usize)] = &[
     ("magic", offset_of!(Header, identity.shape.magic)),
     ("layout", offset_of!(Header, identity.shape.layout)),

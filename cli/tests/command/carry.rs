@@ -3,7 +3,7 @@
 use crate::place::Place;
 
 /// Bytes of every value, newlines among them, the same each time.
-fn noise(len: usize) -> Vec<u8> {
+pub(crate) fn noise(len: usize) -> Vec<u8> {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let next = || {
         state ^= state << 13;

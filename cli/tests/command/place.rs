@@ -122,6 +122,12 @@ impl Place {
         found
     }
 
+    /// The segment of a ring.
+    pub(crate) fn segment(&self) -> PathBuf {
+        let mut files = self.files();
+        files.pop().expect("is there")
+    }
+
     /// The System V key of the path, if there is a queue with it.
     pub(crate) fn queue(&self) -> Option<i32> {
         let file = fs::metadata(&self.name).ok()?;

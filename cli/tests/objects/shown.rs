@@ -9,6 +9,7 @@ use crate::world::{Case, Holder, addresses, listed, path, run, states};
 pub(crate) const CASES: &[Case] = &[
     ("the_table_fits", the_table_fits),
     ("json_has_every_column", json_has_every_column),
+    ("what_has_no_name_is_listed_if_asked_for", nameless),
     ("folders_are_those_asked_for", folders_are_those_asked_for),
     ("nothing_is_said_to_be_nothing", nothing),
     ("wrong_usage_is_refused", wrong_usage),
@@ -28,7 +29,9 @@ fn the_table_fits() {
     let words: Vec<&str> = head.split_whitespace().collect();
     assert_eq!(
         words,
-        ["ADDRESS", "KIND", "OWNER", "USERS", "AGE", "SIZE", "STATE"]
+        [
+            "ADDRESS", "KIND", "OWNER", "USERS", "AGE", "SIZE", "DEPTH", "STATE"
+        ]
     );
     for line in rest.lines() {
         assert!(line.chars().count() <= 100, "{line:?} is too wide");
@@ -57,7 +60,34 @@ fn json_has_every_column() {
     assert_eq!(row["size"], 1024 + (64 << 10));
     assert!(row["age_seconds"].as_u64().expect("a number") < 3600);
     assert_eq!(row["reason"], serde_json::Value::Null);
+    assert_eq!(row["processes"][0], std::process::id());
+    assert_eq!(
+        (&row["depth_bytes"], &row["capacity"]),
+        (&0.into(), &(64 << 10).into())
+    );
     drop(ends);
+}
+
+fn nameless() {
+    let (mut tx, _rx) = laneway::channel("shm+spsc:?capacity=64KiB")
+        .expect("good")
+        .pair()
+        .expect("opens");
+    laneway::Sender::send(&mut tx, b"waits").expect("there is room");
+    assert_eq!(listed().len(), 0, "it has no name");
+    let all = run(&["ls", "--all", "--json"]).well();
+    let all: serde_json::Value = serde_json::from_str(&all).expect("JSON");
+    let rows = all["objects"].as_array().expect("a list").iter();
+    let own = std::process::id();
+    let mut ours = rows.filter(|row| row["processes"][0] == own);
+    let ours = ours.next().expect("it is open");
+    assert_eq!(
+        (&ours["address"], &ours["state"]),
+        (&"shm+spsc:".into(), &"live".into())
+    );
+    assert_eq!(ours["depth_bytes"], 16);
+    let table = run(&["ls", "--all"]).well();
+    assert!(table.contains(&format!(" {own} ")), "{table}");
 }
 
 fn folders_are_those_asked_for() {
@@ -89,6 +119,13 @@ fn nothing() {
     assert_eq!(listed().len(), 0);
     assert_eq!(run(&["rm", "--stale"]).well(), "");
     run(&["rm", "shm+lock:laneway-objects-none"]).badly(3, &["nothing has the address"]);
+    for what in ["--stale", "shm+lock:laneway-objects-none"] {
+        let ended = run(&["rm", "--json", what]);
+        let report: serde_json::Value = serde_json::from_str(&ended.out).expect("JSON");
+        assert_eq!(report["removed"], serde_json::json!([]));
+        assert_eq!(report["left"], serde_json::json!([]));
+        assert_eq!(ended.code, Some(if what == "--stale" { 0 } else { 3 }));
+    }
 }
 
 fn wrong_usage() {

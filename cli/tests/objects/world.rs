@@ -219,3 +219,13 @@ pub(crate) fn path(name: &str) -> PathBuf {
 pub(crate) fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("is ours");
 }
+
+/// Asserts that nothing went, and that what is foreign or corrupt was told, each on a line.
+#[track_caller]
+pub(crate) fn assert_stays(told: &str) {
+    assert!(!told.is_empty(), "what is there is told");
+    for line in told.lines() {
+        let is_odd = line.contains(" (foreign): ") || line.contains(" (corrupt): ");
+        assert!(line.starts_with("left /") && is_odd, "{told}");
+    }
+}
