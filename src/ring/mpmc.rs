@@ -565,7 +565,6 @@ mod tests {
         words: Vec<u64>,
         states: Vec<AtomicU64>,
         cursors: [AtomicU64; 3],
-        tally: Tally,
     }
 
     impl Memory {
@@ -575,7 +574,6 @@ mod tests {
                 words: vec![0; slots * SLOT / 8],
                 states: (0..slots).map(|_| AtomicU64::new(0)).collect(),
                 cursors: Default::default(),
-                tally: Tally::default(),
             }
         }
 
