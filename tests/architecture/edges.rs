@@ -32,6 +32,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("handoff", &[]),
     ("lock", &[]),
+    ("overflow", &[]),
     ("peer", &[]),
     ("crash", &["sync"]),
     ("trace", &[]),
