@@ -112,7 +112,8 @@ fn trials_of<C: Channel + 'static>(
             .chain(ready::cases::<C>())
             .chain(processes::cases::<C>())
             .chain(each::cases::<C>());
-        for (case, run) in cases {
+        let once = subject.gives_each_once();
+        for (case, run) in cases.filter(|(case, _)| once || !threads::ONCE.contains(case)) {
             let subject = subject.clone();
             trials.push(Trial {
                 name: format!("{prefix}/{case}"),

@@ -394,27 +394,17 @@ impl<'a> Ring<'a> {
     /// a death leaves nothing behind.
     #[cold]
     pub(crate) fn discard(&self) -> Result<bool, Stuck> {
-        let mut backoff = Backoff::default();
-        for _ in 0..ATTEMPTS {
-            let place = self.reclaim()?;
-            let Some(state) = self.state(place)? else {
-                return Ok(false);
-            };
-            match state.phase() {
-                Phase::READY => {
-                    if self.change(place, state, state.in_phase(Phase::DONE, NOBODY))? {
-                        crash::reach(Point::MpmcDiscarded);
-                        Self::pass(self.head, place, place.wrapping_add(state.slots()));
-                        return Ok(true);
-                    }
-                    backoff.pause();
-                }
-                // Finished meanwhile.
-                Phase::DONE => {}
-                _ => return Ok(false),
-            }
+        let place = self.reclaim()?;
+        let state = self.state(place)?;
+        let Some(state) = state.filter(|state| state.phase() == Phase::READY) else {
+            return Ok(false);
+        };
+        let gone = self.change(place, state, state.in_phase(Phase::DONE, NOBODY))?;
+        if gone {
+            crash::reach(Point::MpmcDiscarded);
+            Self::pass(self.head, place, place.wrapping_add(state.slots()));
         }
-        Ok(false)
+        Ok(gone)
     }
 
     /// Whether a record ends before the ring does, as all do.

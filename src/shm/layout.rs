@@ -26,9 +26,17 @@ pub(crate) const LINED: u32 = 4;
 pub(crate) const LINES: u16 = 1023;
 
 /// `seen` has this bit once a sender has opened.
-pub(crate) const SENDER_SEEN: u32 = 1;
+const SENDER_SEEN: u32 = 1;
 /// `seen` has this bit once a receiver has opened.
-pub(crate) const RECEIVER_SEEN: u32 = 2;
+const RECEIVER_SEEN: u32 = 2;
+
+/// The bit of `seen` for an end.
+pub(crate) const fn bit(end: End) -> u32 {
+    match end {
+        End::Sender => SENDER_SEEN,
+        End::Receiver => RECEIVER_SEEN,
+    }
+}
 
 /// The constants of a segment, set before anybody else can see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -27,7 +27,7 @@ use crate::{
     presence::{self, Gate},
     ring::Data,
     shm::{
-        layout::{DATA, Header, RECEIVER_SEEN, SENDER_SEEN, Shape},
+        layout::{DATA, Header, Shape, bit},
         name::{DIRECTORY, find, is_at, path, remove},
         object::{
             LEAST, Mapping, agree, build, map, open_by_name, read_seen, read_shape, read_tail,
@@ -57,7 +57,7 @@ pub(crate) struct Segment {
     /// Whether the side across had come and gone before this end opened.
     met_before: bool,
     /// The producers' cursor as it was before anybody could see that this end is there.
-    tail_before: u64,
+    pub(crate) tail_before: u64,
     name: Option<String>,
     discard: Discard,
     place: trace::Place,
@@ -339,11 +339,6 @@ impl Segment {
         unsafe { self.base.cast().as_ref() }
     }
 
-    /// Where producers were before they could see that this end is there.
-    pub(crate) fn tail_before(&self) -> u64 {
-        self.tail_before
-    }
-
     /// Whether it is survived that a peer makes the object shorter.
     pub(crate) fn is_guarded(&self) -> bool {
         self.mapping.guard.is_some()
@@ -427,14 +422,6 @@ impl Segment {
     pub(crate) fn changes(&self) -> u32 {
         // ORDERING: Acquire; pairs with the Release in `announce`.
         self.header().identity.changes.load(Ordering::Acquire)
-    }
-}
-
-/// The bit of `seen` for an end.
-const fn bit(end: End) -> u32 {
-    match end {
-        End::Sender => SENDER_SEEN,
-        End::Receiver => RECEIVER_SEEN,
     }
 }
 

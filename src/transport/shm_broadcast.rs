@@ -75,7 +75,7 @@ impl From {
     fn consumer(self, segment: &Segment) -> Result<Consumer, Stuck> {
         let ring = ring(segment);
         match self {
-            Self::Start(Start::Now) => Consumer::now(ring, segment.tail_before()),
+            Self::Start(Start::Now) => Consumer::now(ring, segment.tail_before),
             Self::Start(Start::Oldest) => Consumer::oldest(ring),
             Self::Place(place) => Ok(Consumer::at(place)),
         }

@@ -33,6 +33,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("handoff", &[]),
     ("lock", &[]),
+    ("overflow", &[]),
     ("peer", &[]),
     ("readiness", &["wait"]),
     ("crash", &["sync"]),
