@@ -61,6 +61,12 @@ impl MpmcSender {
         self.member.segment().items().notify();
     }
 
+    /// The same behind a loop, which needs its registers.
+    #[cold]
+    fn notify_of_a_batch(&self) {
+        self.notify();
+    }
+
     pub(super) fn new(channel: &ShmMpmc, segment: Segment) -> Result<Self, OpenError> {
         Ok(Self {
             me: take_number(channel, &segment)?,
@@ -120,7 +126,7 @@ impl Sender for MpmcSender {
                 }
                 sent += 1;
             }
-            self.notify();
+            self.notify_of_a_batch();
         }
         Ok(sent)
     }
