@@ -15,7 +15,7 @@ use std::{
     io,
     os::fd::{AsFd, AsRawFd, OwnedFd},
     process,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     task::Waker,
     thread,
     time::{Duration, Instant},
@@ -202,11 +202,19 @@ fn start() -> io::Result<()> {
         Some(&SigSet::all()),
         Some(&mut before),
     )?;
+    let (unnamed, named) = mpsc::channel::<()>();
     let started = thread::Builder::new()
         .name(THREAD.into())
         .stack_size(128 << 10)
-        .spawn(listen);
+        .spawn(move || {
+            drop(unnamed);
+            listen();
+        });
     before.thread_set_mask()?;
+    if started.is_ok() {
+        // Until it has its name it is taken for one of the program's, with which nobody may fork. It fails when the other end is dropped.
+        let _ = named.recv();
+    }
     started.map(drop)
 }
 
@@ -329,7 +337,6 @@ mod tests {
         fcntl::OFlag,
         sys::memfd::{MFdFlags, memfd_create},
     };
-    use std::sync::mpsc;
 
     #[test]
     fn a_close_is_reported_and_nothing_else() {

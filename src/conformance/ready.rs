@@ -108,10 +108,11 @@ fn an_armed_end_is_woken<C: Channel>(subject: &Subject<C>) {
     thread::scope(|scope| {
         scope.spawn(|| {
             for number in 0..most {
-                await_it(&mut tx, |tx| match tx.try_send(&number.to_le_bytes()) {
-                    Err(SendError::Full) => None,
-                    sent => Some(sent.expect("sends")),
+                let sent = await_it(&mut tx, |tx| {
+                    let sent = tx.try_send(&number.to_le_bytes());
+                    (!matches!(sent, Err(SendError::Full))).then_some(sent)
                 });
+                sent.expect("sends");
             }
             // Its end wakes too.
             drop(tx);
@@ -124,9 +125,10 @@ fn an_armed_end_is_woken<C: Channel>(subject: &Subject<C>) {
             });
             assert_eq!((got, u32::from_le_bytes(buf)), (4, number));
         }
-        await_it(&mut rx, |rx| match rx.try_recv(&mut buf) {
-            Err(RecvError::Empty) => None,
-            end => Some(assert!(matches!(end, Err(RecvError::Disconnected)))),
+        let end = await_it(&mut rx, |rx| {
+            let end = rx.try_recv(&mut buf);
+            (!matches!(end, Err(RecvError::Empty))).then_some(end)
         });
+        assert!(matches!(end, Err(RecvError::Disconnected)), "{end:?}");
     });
 }
