@@ -24,6 +24,11 @@ pub(super) fn object(path: &Path, meta: &Metadata, census: &Census) -> Option<Ob
     }
     let lock = name::lock_path(path);
     let Ok(lock_meta) = fs::symlink_metadata(&lock) else {
+        // Of the two it goes last, so that it is missing means something only if the socket is still there.
+        let there = fs::symlink_metadata(path).ok()?;
+        if there.ino() != meta.ino() || fs::symlink_metadata(&lock).is_ok() {
+            return None;
+        }
         let mut object = Object::found(path.to_owned(), Kind::Socket, meta, Users::default());
         object.state = State::Corrupt("the lock beside it is missing");
         return Some(object);

@@ -92,7 +92,7 @@ impl Place {
         };
         let [first, second] = order.map(|verb| {
             let running = self.start(verb, options);
-            running.until(|| self.exists());
+            running.until(|| self.exists() || !self.is_made_by(verb));
             running
         });
         if sender_first {
@@ -100,6 +100,12 @@ impl Place {
         } else {
             (second, first)
         }
+    }
+
+    /// Whether whoever comes first by this verb makes something: a sender over sockets waits until somebody listens.
+    pub(crate) fn is_made_by(&self, verb: &str) -> bool {
+        let channel = laneway::channel(&self.address).expect("a good address");
+        verb != "send" || channel.capabilities().holds_early
     }
 
     /// Whether anything is at this place.

@@ -143,7 +143,10 @@ fn objects_of_other_users_are_left() {
             chown(file, Some(NOBODY), Some(NOBODY)).expect("gives away");
         }
         // Giving away may have taken the mark.
-        if address.starts_with("fifo") || address.starts_with("sysv") {
+        if ["fifo", "sysv", "unix"]
+            .iter()
+            .any(|kind| address.starts_with(kind))
+        {
             set_mode(name.as_ref(), 0o1600);
         }
         let rows = listed();
@@ -161,7 +164,10 @@ fn objects_of_other_users_are_left() {
         for file in &files {
             chown(file, Some(0), Some(0)).expect("takes back");
         }
-        if address.starts_with("fifo") || address.starts_with("sysv") {
+        if ["fifo", "sysv", "unix"]
+            .iter()
+            .any(|kind| address.starts_with(kind))
+        {
             set_mode(name.as_ref(), 0o1600);
         }
         run(&["rm", &address]).well();

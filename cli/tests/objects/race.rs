@@ -2,7 +2,8 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    io::Write,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
     sync::atomic::{AtomicBool, AtomicU32, Ordering},
     thread,
@@ -32,6 +33,8 @@ enum Remains {
     Fifo(String),
     /// A marked path.
     Path(String),
+    /// The lock beside a socket's path, and what is in it.
+    Lock(String, String),
 }
 
 impl Remains {
@@ -40,6 +43,9 @@ impl Remains {
         match scheme {
             "fifo" => Self::Fifo(name.to_owned()),
             "sysv" => Self::Path(name.to_owned()),
+            "unix+seqpacket" | "unix+stream" => {
+                Self::Lock(format!("{name}.lock"), format!("laneway {scheme}\n"))
+            }
             _ => {
                 let file = format!("/dev/shm/laneway.{name}");
                 let ends = channel.pair().expect("opens");
@@ -65,6 +71,12 @@ impl Remains {
             Self::Fifo(path) => {
                 let mode = Mode::S_IRUSR | Mode::S_IWUSR | Mode::S_ISVTX;
                 mkfifo(Path::new(path), mode).expect("the last one out removed it");
+            }
+            Self::Lock(path, text) => {
+                let mut options = fs::OpenOptions::new();
+                let lock = options.write(true).create_new(true).mode(0o1600).open(path);
+                let mut lock = lock.expect("the last one out removed it");
+                lock.write_all(text.as_bytes()).expect("writes");
             }
             Self::Path(path) => {
                 fs::write(path, "").expect("makes");

@@ -56,6 +56,9 @@ pub(crate) fn serve(cases: &[Case]) {
         Some(("send", address)) => hold(address, |channel| {
             Box::new(channel.sender().expect("opens"))
         }),
+        Some(("receive", address)) => hold(address, |channel| {
+            Box::new(channel.receiver().expect("opens"))
+        }),
         Some(("queue", address)) => hold(address, |channel| {
             let queue = Queue::<u64>::over(&channel).expect("opens");
             Box::new((queue, channel))
@@ -94,7 +97,7 @@ fn hold(address: &str, open: fn(BoxChannel) -> Box<dyn std::any::Any>) {
 pub(crate) struct Holder(Child);
 
 impl Holder {
-    /// One that does `verb`: `hold` both ends, `send`, or hold a `queue`.
+    /// One that does `verb`: `hold` both ends, `send`, `receive`, or hold a `queue`.
     pub(crate) fn start(verb: &str, address: &str) -> Self {
         let mut command = private::again(VARIABLE, &format!("{verb} {address}"));
         let mut child = command.stdout(Stdio::piped()).spawn().expect("starts");

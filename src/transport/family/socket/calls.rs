@@ -106,6 +106,12 @@ pub(crate) fn end(fd: impl AsFd) {
     let _ = socket::shutdown(fd.as_fd().as_raw_fd(), Shutdown::Both);
 }
 
+/// Whether the other side has gone with something unread, since it was last asked or a call said so.
+pub(crate) fn was_reset(fd: &OwnedFd) -> bool {
+    let error = getsockopt(fd, sockopt::SocketError);
+    error.is_ok_and(|error| error == libc::ECONNRESET)
+}
+
 /// The user that connected, or that listens.
 pub(crate) fn user_of(fd: &OwnedFd) -> io::Result<u32> {
     Ok(getsockopt(fd, sockopt::PeerCredentials)?.uid())

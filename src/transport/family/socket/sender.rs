@@ -56,6 +56,8 @@ pub struct SocketSender {
     owes_type: bool,
     /// Whether another process may have the same connection.
     shared: Cell<bool>,
+    /// Whether the receiver has gone with something unread, as far as was asked: the kernel tells it once.
+    reset: Cell<bool>,
 }
 
 /// How a sender stands.
@@ -97,6 +99,7 @@ impl SocketSender {
             declared: Fingerprint::UNTYPED,
             owes_type: false,
             shared: Cell::new(false),
+            reset: Cell::new(false),
         })
     }
 
@@ -191,6 +194,7 @@ impl SocketSender {
         }
         (self.state, self.owes_type) = (State::Joined, false);
         self.shared.set(false);
+        self.reset.set(false);
         Ok(true)
     }
 
@@ -254,6 +258,9 @@ impl SocketSender {
         if !matches!(error, Errno::EPIPE | Errno::ECONNRESET | Errno::ENOTCONN) {
             return SendError::Io(error.into());
         }
+        if error == Errno::ECONNRESET {
+            self.reset.set(true);
+        }
         if !self.place.is_named() {
             return SendError::Disconnected;
         }
@@ -296,7 +303,14 @@ impl Endpoint for SocketSender {
         self.limits
     }
 
+    /// Unknown once the receiver has gone with something unread.
     fn depth(&self) -> io::Result<Depth> {
+        if calls::was_reset(&self.socket) {
+            self.reset.set(true);
+        }
+        if self.reset.get() {
+            return Ok(Depth::default());
+        }
         fd::unsent(self.socket.as_fd()).map(Depth::of_bytes)
     }
 

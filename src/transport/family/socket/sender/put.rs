@@ -34,11 +34,13 @@ impl SocketSender {
         deadline: Deadline,
     ) -> Result<(), SendError> {
         let is_whole = self.place.form == Form::Packet || total <= part(self.limits.capacity);
-        if let ([piece], true) = (parts, is_whole)
-            && let Ok(sent) = calls::put(self.socket.as_fd(), piece, Block::No)
-            && sent == total
-        {
-            return Ok(());
+        if let ([piece], true) = (parts, is_whole) {
+            match calls::put(self.socket.as_fd(), piece, Block::No) {
+                Ok(sent) if sent == total => return Ok(()),
+                // Told once; what else there is to tell is told again.
+                Err(Errno::ECONNRESET) => self.reset.set(true),
+                _ => {}
+            }
         }
         self.put_on(parts, total, is_whole, deadline)
     }
