@@ -22,6 +22,8 @@ use crate::stop::look;
 const TICK: Duration = Duration::from_millis(100);
 /// What Ctrl-C is where the terminal makes no signal of it.
 const INTERRUPT: u8 = 3;
+/// What the keys that are no characters start with.
+const ESCAPE: u8 = 0x1b;
 /// The same of Ctrl-D.
 const END: u8 = 4;
 
@@ -94,18 +96,35 @@ impl Terminal {
         }
         let mut bytes = [0; 64];
         let read = stdin().lock().read(&mut bytes)?;
-        let key = match bytes.get(..read).unwrap_or_default() {
-            // It is gone.
-            [] => Key::Quit,
-            [b'q' | b'Q' | INTERRUPT | END] => Key::Quit,
-            [b'r'] => Key::Sort(Order::Rate),
-            [b'b'] => Key::Sort(Order::Blocked),
-            [b'd'] => Key::Sort(Order::Depth),
-            [b'n'] => Key::Sort(Order::Name),
-            _ => Key::Other,
-        };
-        Ok(Some(key))
+        Ok(Some(pressed(bytes.get(..read).unwrap_or_default())))
     }
+}
+
+/// What several bytes that came together mean: whoever typed ahead meant the last, and to quit.
+fn pressed(bytes: &[u8]) -> Key {
+    // The terminal is gone.
+    let mut key = if bytes.is_empty() {
+        Key::Quit
+    } else {
+        Key::Other
+    };
+    let mut rest = bytes.iter();
+    while let Some(byte) = rest.next() {
+        key = match byte {
+            b'q' | b'Q' | &INTERRUPT | &END => return Key::Quit,
+            b'r' => Key::Sort(Order::Rate),
+            b'b' => Key::Sort(Order::Blocked),
+            b'd' => Key::Sort(Order::Depth),
+            b'n' => Key::Sort(Order::Name),
+            &ESCAPE => {
+                // An arrow or the like: up to its last byte, which is a letter or a tilde.
+                let _ = rest.find(|byte| byte.is_ascii_alphabetic() || **byte == b'~');
+                key
+            }
+            _ => key,
+        };
+    }
+    key
 }
 
 impl Drop for Terminal {
@@ -114,6 +133,26 @@ impl Drop for Terminal {
         let _ = execute!(stdout(), Show, LeaveAlternateScreen);
         if self.has_keys {
             let _ = terminal::disable_raw_mode();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_ahead_is_not_lost() {
+        for (bytes, key) in [
+            (&b"q"[..], Key::Quit),
+            (b"n\x1b[Aq", Key::Quit),
+            (b"\x03", Key::Quit),
+            (b"", Key::Quit),
+            (b"rd", Key::Sort(Order::Depth)),
+            (b"\x1b[D", Key::Other),
+            (b"\x1b[6~b", Key::Sort(Order::Blocked)),
+        ] {
+            assert_eq!(pressed(bytes), key, "{bytes:?}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
     process::Child,
     sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -102,7 +102,14 @@ impl Shown {
 
     /// Waits for its end, and asserts that the terminal is as it was.
     fn end(mut self) -> std::process::ExitStatus {
-        let ended = self.child.wait().expect("our child");
+        let from = Instant::now();
+        let ended = loop {
+            match self.child.try_wait().expect("our child") {
+                Some(ended) => break ended,
+                None => assert!(from.elapsed() < Duration::from_secs(60), "it does not end"),
+            }
+            thread::sleep(Duration::from_millis(5));
+        };
         self.until("\x1b[?1049l");
         self.until("\x1b[?25h");
         let after = tcgetattr(&self.slave).expect("a terminal");
