@@ -89,8 +89,8 @@ fn stays_until_it_is_killed() {
     thread::park();
 }
 
-/// Has a child open the channel, send, and be killed.
-fn killed(address: &str) {
+/// Has a child open the channel, send, and be killed, after `meanwhile`.
+fn killed(address: &str, meanwhile: impl FnOnce()) {
     let mut child = Command::new(env::current_exe().expect("this program"))
         .args(["--exact", "stays_until_it_is_killed", "--nocapture"])
         .env(VARIABLE, address)
@@ -101,6 +101,7 @@ fn killed(address: &str) {
     let ready = out
         .lines()
         .any(|line| line.is_ok_and(|line| line.contains("ready")));
+    meanwhile();
     child.kill().expect("is ours");
     child.wait().expect("is ours");
     assert!(ready, "it ended before");
@@ -153,7 +154,7 @@ fn openings_closings_and_recoveries_are_told_and_no_message_is() {
 
     // Nobody but the dead had it: what is left is removed by whoever comes.
     let address = format!("shm+spsc:{}", unique("stale"));
-    killed(&address);
+    killed(&address, || {});
     let rx = laneway::channel(&address)
         .expect("good")
         .receiver()
@@ -171,9 +172,11 @@ fn openings_closings_and_recoveries_are_told_and_no_message_is() {
         .expect("good")
         .receiver()
         .expect("opens");
-    killed(&address);
+    killed(&address, || {
+        rx.recv(&mut [0; 8]).expect("was sent");
+        rx.try_recv(&mut [0; 8]).expect_err("no more");
+    });
     collector.take();
-    rx.recv(&mut [0; 8]).expect("was sent");
     rx.recv(&mut [0; 8]).expect_err("the sender is gone");
     let told = collector.take();
     assert!(
