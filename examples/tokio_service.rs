@@ -1,5 +1,6 @@
 //! A service of tokio that adds up what other processes send it: a task for each channel, and no thread for any.
 //! `cargo run --example tokio_service --features tokio`
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::{error::Error, time::Duration};
 

@@ -231,7 +231,6 @@ impl Event {
         crash::reach(Point::WakeDone);
     }
 
-
     /// How often it was rung, counted round.
     fn rings(&self) -> u32 {
         // ORDERING: Relaxed; a number for people.

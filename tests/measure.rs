@@ -23,7 +23,7 @@ use std::{
 };
 
 use laneway::{
-    Address, Channel, Driver, Fan, Registry,
+    Address, Capabilities, Channel, Driver, Fan, Registry,
     measure::{
         self, Amount, Fault, Outcome, Plan, Quantile, Session, SessionError, Shape, Workload,
     },
@@ -173,10 +173,20 @@ fn one_to_one(text: &str) {
     }
 }
 
+/// What such a channel can do under a name, as a session opens it.
+fn named(text: &str) -> Capabilities {
+    let (scheme, rest) = text.split_once(':').expect("an address");
+    let mut drivers = Registry::BUILTIN.drivers().iter();
+    let driver = drivers.find(|driver| driver.scheme() == scheme);
+    let name = driver.and_then(|driver| driver.example_name("laneway-measure"));
+    let text = format!("{scheme}:{}{rest}", name.unwrap_or_default());
+    let channel = registry().channel(&address(&text)).expect("a channel");
+    channel.capabilities()
+}
+
 fn many_to_many(text: &str) {
     let registry = registry();
-    let can = registry.channel(&address(text)).expect("a channel");
-    let can = can.capabilities();
+    let can = named(text);
     if can.senders == Fan::One || can.receivers == Fan::One {
         return;
     }

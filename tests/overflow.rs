@@ -29,6 +29,9 @@ const DISCARDING: [&str; 4] = [
     "shm+lock:?capacity=4KiB&wait=park",
 ];
 
+/// A name, and what is tried with an address.
+type Case = (&'static str, fn(&str));
+
 fn main() {
     if let Ok(role) = env::var(crowd::VARIABLE) {
         crowd::play(&role);

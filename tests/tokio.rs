@@ -2,6 +2,11 @@
 //! no channel has a thread of its own.
 //!
 //! Other processes are this program again, by the entries below.
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "tests count, and give the other side time to fall asleep"
+)]
 
 #[path = "tokio/cancel.rs"]
 mod cancel;

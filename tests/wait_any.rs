@@ -2,6 +2,11 @@
 //! each as often as of another.
 //!
 //! Senders are this program again, by the entries below.
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "tests count, and give the other side time to fall asleep"
+)]
 
 #[path = "wait_any/crowd.rs"]
 mod crowd;

@@ -91,7 +91,14 @@ fn prints_one_screen_with_an_answer() {
     is_a_screen(&text);
     for driver in laneway::Registry::BUILTIN.drivers() {
         let scheme = driver.scheme();
-        assert!(text.contains(&format!("\n{scheme}: ")), "{scheme}: {text}");
+        let is_fit = driver
+            .capabilities()
+            .is_some_and(|can| can.gives_each_once());
+        let row = if is_fit { "\n" } else { "\nREFUSED  " };
+        assert!(
+            text.contains(&format!("{row}{scheme}: ")),
+            "{scheme}: {text}"
+        );
     }
     for label in [
         "FOR", "ANSWER", "WHY", "FLIPS", "MAX", "FLOOR", "MACHINE", "NEXT",

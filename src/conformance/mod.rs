@@ -113,7 +113,7 @@ fn trials_of<C: Channel + 'static>(
             .chain(processes::cases::<C>())
             .chain(each::cases::<C>());
         let once = subject.gives_each_once();
-        for (case, run) in cases.filter(|(case, _)| once || !threads::ONCE.contains(case)) {
+        for (case, run) in cases.filter(|(case, _)| once || !each::ONCE.contains(case)) {
             let subject = subject.clone();
             trials.push(Trial {
                 name: format!("{prefix}/{case}"),

@@ -23,19 +23,6 @@ use crate::{
 
 const SHORT: Duration = Duration::from_millis(30);
 
-/// Those for which a message must stay until one receiver has it, and a full channel hold its senders up.
-pub(super) const ONCE: &[&str] = &[
-    "full_then_free",
-    "order",
-    "deadline_send_is_not_early",
-    "blocked_send_gets_the_room",
-    "disconnect_send",
-    "disconnect_wakes_send",
-    "batch_stops_when_full",
-    "numbered",
-    "sender_first",
-];
-
 pub(super) fn cases<C: Channel>() -> Vec<Case<C>> {
     vec![
         ("smoke", smoke),

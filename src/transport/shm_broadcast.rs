@@ -158,7 +158,7 @@ impl TryFrom<&Address> for ShmBroadcast {
 impl Transport for ShmBroadcast {
     const SCHEME: &'static str = "shm+broadcast";
     const SUMMARY: &'static str =
-        "ring in shared memory whose sender waits for nobody; each receiver gets every message";
+        "ring in shared memory, one sender; each receiver gets every message";
     const KEYS: &'static [Key] = &[
         ring_options::CAPACITY,
         ring_options::MAX_MESSAGE,

@@ -95,10 +95,9 @@ fn all(many: bool) -> Vec<String> {
     for driver in laneway::Registry::BUILTIN.drivers() {
         for variant in driver.variants() {
             let text = format!("{}:?{variant}", driver.scheme());
-            let channel = registry().channel(&address(text.trim_end_matches('?')));
-            let can = laneway::Channel::capabilities(&channel.expect("a channel"));
+            let can = crate::named(text.trim_end_matches('?'));
             let takes_many = [can.senders, can.receivers] == [laneway::Fan::Many; 2];
-            if takes_many || !many {
+            if can.gives_each_once() && (takes_many || !many) {
                 all.push(text.trim_end_matches('?').to_owned());
             }
         }

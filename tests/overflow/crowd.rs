@@ -14,14 +14,14 @@ use laneway::{
 use crate::{channel, drops};
 
 /// For every ring.
-pub(crate) const EVERYWHERE: &[(&str, fn(&str))] = &[
+pub(crate) const EVERYWHERE: &[crate::Case] = &[
     ("newest_all_accounted_for", |ring| {
         accounted(ring, "drop-newest");
     }),
     ("a_killed_receiver_is_missed", missed),
 ];
 /// For rings that can give up the oldest.
-pub(crate) const DISCARDING: &[(&str, fn(&str))] = &[
+pub(crate) const DISCARDING: &[crate::Case] = &[
     ("oldest_all_accounted_for", |ring| {
         accounted(ring, "drop-oldest");
     }),

@@ -10,7 +10,7 @@ use laneway::{
 use crate::{channel, drops, rest};
 
 /// For every ring.
-pub(crate) const EVERYWHERE: &[(&str, fn(&str))] = &[
+pub(crate) const EVERYWHERE: &[crate::Case] = &[
     ("fail_says_full_at_once", fail),
     ("newest_is_dropped_and_counted", newest),
     ("a_batch_goes_or_is_counted", batches),
@@ -19,7 +19,7 @@ pub(crate) const EVERYWHERE: &[(&str, fn(&str))] = &[
     ("no_queue_over_a_channel_that_drops", no_queue),
 ];
 /// For rings that can give up the oldest.
-pub(crate) const DISCARDING: &[(&str, fn(&str))] = &[
+pub(crate) const DISCARDING: &[crate::Case] = &[
     ("oldest_is_dropped_and_counted", oldest),
     ("what_is_held_is_not_given_up", held),
     ("senders_may_differ", differ),
@@ -224,7 +224,7 @@ fn differ(ring: &str) {
     }
     while waits.try_send(&message(0)).is_ok() {}
     let full = waits.send_by(
-        &vec![0; 90],
+        &[0; 90],
         Deadline::after(std::time::Duration::from_millis(5)),
     );
     assert!(matches!(full, Err(SendError::Full)), "{full:?}");

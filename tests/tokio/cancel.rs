@@ -56,7 +56,7 @@ fn stutter() {
     let mut state = 3;
     for number in 0..EACH {
         tx.send(&message(number)).expect("sends");
-        if chance(&mut state) % 16 == 0 {
+        if chance(&mut state).is_multiple_of(16) {
             std::thread::sleep(Duration::from_micros(chance(&mut state) % 400));
         }
     }
@@ -127,7 +127,7 @@ async fn send(tx: BoxSender, kind: &'static str) {
                 break;
             }
         }
-        if chance(&mut state) % 32 == 0 {
+        if chance(&mut state).is_multiple_of(32) {
             let count = chance(&mut state) % 20;
             turns(count).await;
         }

@@ -106,7 +106,7 @@ fn corrupt_objects_are_left() {
     );
     assert_left(
         "kind",
-        &with(sound(), 12, &[9]),
+        &with(sound(), 12, &[99]),
         0o600,
         "corrupt",
         "its name",

@@ -1,10 +1,10 @@
 //! A receiving end of `shm+broadcast:`.
 
-use std::{cell::Cell, io};
+use std::{cell::Cell, io, task::Waker, time::Duration};
 
 use crate::{
     Channel, Counters, Deadline, Depth, End, Endpoint, Fingerprint, Handoff, Limits, OpenError,
-    Receiver, RecvError,
+    Readiness, Receiver, RecvError,
     ring::broadcast::{Consumer, Stuck},
     shm::segment::Segment,
     transport::family::member::{Member, Seat},
@@ -173,6 +173,18 @@ impl Endpoint for BroadcastReceiver {
 
     fn agree(&mut self, fingerprint: Fingerprint) -> Result<(), OpenError> {
         self.member.agree(fingerprint)
+    }
+
+    fn readiness(&self) -> Readiness {
+        Readiness::Waker
+    }
+
+    fn arm(&mut self, waker: &Waker) {
+        self.member.arm(waker);
+    }
+
+    fn recheck(&self) -> Option<Duration> {
+        self.member.recheck()
     }
 
     fn counters(&self) -> Option<Counters> {

@@ -18,10 +18,12 @@ macro_rules! run_the_snippets_of {
 }
 
 run_the_snippets_of! {
+    r#async: "async.md",
     from_crossbeam: "from-crossbeam.md",
     from_iceoryx2: "from-iceoryx2.md",
     from_ipc_channel: "from-ipc-channel.md",
     from_python: "from-python.md",
+    inside: "inside.md",
     tour: "tour.md",
     transports_fifo: "transports/fifo.md",
     transports_pipe: "transports/pipe.md",

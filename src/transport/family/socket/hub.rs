@@ -143,6 +143,7 @@ impl Hub {
         &mut self,
         deadline: Deadline,
         wanted: usize,
+        waits: &mut dyn FnMut(),
     ) -> Result<(usize, Span), RecvError> {
         loop {
             while let Some(&at) = self.ready.front() {
@@ -164,8 +165,7 @@ impl Hub {
                 }
             }
             let nobody = self.has_lost();
-            let until = if nobody { Deadline::NOW } else { deadline };
-            if self.look(until).map_err(RecvError::Io)? {
+            if self.look(Deadline::NOW).map_err(RecvError::Io)? {
                 continue;
             }
             if nobody {
@@ -174,6 +174,8 @@ impl Hub {
             if deadline.has_passed() {
                 return Err(RecvError::Empty);
             }
+            waits();
+            self.look(deadline).map_err(RecvError::Io)?;
         }
     }
 

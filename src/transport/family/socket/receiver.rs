@@ -9,9 +9,15 @@ use std::{
 use nix::{fcntl::OFlag, poll::PollFlags};
 
 use crate::{
-    Deadline, Depth, End, Endpoint, Fingerprint, Handoff, Limits, OpenError, OpenErrorKind,
-    Receiver, RecvError, presence,
+    Counters, Deadline, Depth, End, Endpoint, Fingerprint, Handoff, Limits, OpenError,
+    OpenErrorKind, Receiver, RecvError, presence,
+    shm::{
+        board::{self, Described},
+        meter::{Meter, Wait},
+        reading,
+    },
     sys::fd::{self, Block},
+    trace,
     transport::family::{
         member::agree,
         socket::{
@@ -28,6 +34,7 @@ use crate::{
 #[derive(Debug)]
 pub struct SocketReceiver {
     source: Source,
+    meter: Meter,
     place: Place,
     limits: Limits,
     peeked: Option<(usize, Span)>,
@@ -48,14 +55,30 @@ impl SocketReceiver {
     /// One end of a socket pair.
     pub(crate) fn of_pair(place: Place, socket: OwnedFd, card: OwnedFd) -> io::Result<Self> {
         let limits = place.form.limits(&socket)?;
+        let object = board::object(&socket);
         let line = Line::greeted(socket, place.form, limits.max_message);
         let source = Source::Pair(Box::new(line), card);
-        Ok(Self::over(source, place, limits, false))
+        Ok(Self::over(source, object, place, limits, false))
     }
 
-    fn over(source: Source, place: Place, limits: Limits, shared: bool) -> Self {
+    fn over(
+        source: Source,
+        object: (u64, u64),
+        place: Place,
+        limits: Limits,
+        shared: bool,
+    ) -> Self {
+        let address = place.address();
+        trace::opened(&address, End::Receiver);
+        let meter = board::meter(&Described {
+            address: &address,
+            end: End::Receiver,
+            object,
+            capacity: limits.capacity,
+        });
         Self {
             source,
+            meter,
             place,
             limits,
             peeked: None,
@@ -71,10 +94,12 @@ impl SocketReceiver {
         let socket: OwnedFd = listener.into();
         let limits = place.form.limits(&socket).map_err(failed)?;
         let most = place.form.most(&limits);
+        let object = place.object(&socket);
         let hub = Hub::new(place.clone(), name, socket.into(), Vec::new(), most);
         let hub = hub.map_err(failed)?;
         Ok(Self::over(
             Source::Name(Box::new(hub)),
+            object,
             place,
             limits,
             false,
@@ -111,9 +136,16 @@ impl SocketReceiver {
         let name = SocketName::adopt(&place, lock);
         let limits = place.form.limits(&socket).map_err(failed)?;
         let most = place.form.most(&limits);
+        let object = place.object(&socket);
         let hub = Hub::new(place.clone(), name, socket.into(), senders, most);
         let hub = hub.map_err(failed)?;
-        Ok(Self::over(Source::Name(Box::new(hub)), place, limits, true))
+        Ok(Self::over(
+            Source::Name(Box::new(hub)),
+            object,
+            place,
+            limits,
+            true,
+        ))
     }
 
     /// Takes in who has come by now.
@@ -129,10 +161,18 @@ impl SocketReceiver {
         if let Some(peeked) = self.peeked {
             return Ok(peeked);
         }
-        let taken = match &mut self.source {
-            Source::Pair(line, _) => (0, take_from(line, deadline, wanted)?),
-            Source::Name(hub) => hub.take(deadline, wanted)?,
+        let mut wait = Wait::default();
+        let mut waits = || {
+            wait.begin(self.meter.waits());
         };
+        let taken = match &mut self.source {
+            Source::Pair(line, _) => {
+                take_from(line, deadline, wanted, &mut waits).map(|span| (0, span))
+            }
+            Source::Name(hub) => hub.take(deadline, wanted, &mut waits),
+        };
+        wait.end(self.meter.waits());
+        let taken = taken?;
         self.peeked = Some(taken);
         Ok(taken)
     }
@@ -146,9 +186,14 @@ impl SocketReceiver {
     }
 }
 
-/// Takes the next message from the one connection that there is.
+/// Takes the next message from the one connection that there is, and says when it `waits`.
 #[inline]
-fn take_from(line: &mut Line, deadline: Deadline, wanted: usize) -> Result<Span, RecvError> {
+fn take_from(
+    line: &mut Line,
+    deadline: Deadline,
+    wanted: usize,
+    waits: &mut dyn FnMut(),
+) -> Result<Span, RecvError> {
     let block = if deadline == Deadline::NEVER {
         Block::Yes
     } else {
@@ -167,6 +212,7 @@ fn take_from(line: &mut Line, deadline: Deadline, wanted: usize) -> Result<Span,
         if last || deadline.has_passed() {
             return Err(RecvError::Empty);
         }
+        waits();
         let ready = fd::wait(line.socket.as_fd(), PollFlags::POLLIN, deadline);
         last = ready.map_err(RecvError::Io)?.is_empty();
     }
@@ -189,6 +235,10 @@ impl Endpoint for SocketReceiver {
             Source::Pair(line, _) => line.is_hung_up(),
             Source::Name(hub) => hub.is_disconnected(),
         }
+    }
+
+    fn counters(&self) -> Option<Counters> {
+        Some(reading::of_end(End::Receiver, self.meter.tally()))
     }
 
     fn wait_peer(&mut self, deadline: Deadline) -> io::Result<bool> {
@@ -254,6 +304,8 @@ impl Receiver for SocketReceiver {
     #[inline]
     fn consume(&mut self) {
         if let Some((at, span)) = self.peeked.take() {
+            let len = self.message((at, span)).len();
+            self.meter.tally().add(1, len);
             match &mut self.source {
                 Source::Pair(line, _) => line.finish(span),
                 Source::Name(hub) => hub.finish(at, span),

@@ -11,11 +11,17 @@ use std::{
 use nix::{errno::Errno, fcntl::OFlag, poll::PollFlags};
 
 use crate::{
-    Deadline, Depth, End, Endpoint, Fingerprint, Handoff, Limits, OpenError, OpenErrorKind,
-    SendError, Sender,
+    Counters, Deadline, Depth, End, Endpoint, Fingerprint, Handoff, Limits, OpenError,
+    OpenErrorKind, SendError, Sender,
     crash::{self, Point},
     presence,
+    shm::{
+        board::{self, Described},
+        meter::Meter,
+        reading,
+    },
     sys::fd::{self, Block},
+    trace,
     transport::family::{
         ends::NAP,
         frame::Pledged,
@@ -40,6 +46,7 @@ const PIECE: usize = PIPE_BUF;
 #[derive(Debug)]
 pub struct SocketSender {
     socket: OwnedFd,
+    meter: Meter,
     place: Place,
     /// The file that the ends of a socket pair agree on types by.
     card: Option<OwnedFd>,
@@ -86,8 +93,17 @@ impl SocketSender {
         state: State,
     ) -> io::Result<Self> {
         let limits = place.form.limits(&socket)?;
+        let address = place.address();
+        trace::opened(&address, End::Sender);
+        let meter = board::meter(&Described {
+            address: &address,
+            end: End::Sender,
+            object: place.object(&socket),
+            capacity: limits.capacity,
+        });
         Ok(Self {
             socket,
+            meter,
             place,
             card,
             state,
@@ -322,6 +338,10 @@ impl Endpoint for SocketSender {
         }
     }
 
+    fn counters(&self) -> Option<Counters> {
+        Some(reading::of_end(End::Sender, self.meter.tally()))
+    }
+
     fn wait_peer(&mut self, deadline: Deadline) -> io::Result<bool> {
         if self.state == State::Joined && self.place.is_named() && self.is_hung_up() {
             self.failed(Errno::EPIPE);
@@ -393,9 +413,10 @@ impl Sender for SocketSender {
             self.prepare(deadline)?;
         }
         if HEADER + message.len() > PIECE {
-            let sent = self.put_long(message, deadline);
+            self.put_long(message, deadline)?;
             crash::reach(Point::SocketSent);
-            return sent;
+            self.meter.tally().add(1, message.len());
+            return Ok(());
         }
         // One copy here costs less than a second part there.
         let mut pledged = self.pledged;
@@ -407,7 +428,9 @@ impl Sender for SocketSender {
             }
             Form::Stream => pledged.put(&mut self.piece, message),
         }
-        self.put_piece(pledged, deadline)
+        self.put_piece(pledged, deadline)?;
+        self.meter.tally().add(1, message.len());
+        Ok(())
     }
 
     /// Of a stream, small messages share calls.
@@ -427,7 +450,13 @@ impl Sender for SocketSender {
                 gathered = pledged.gather(&mut self.piece, rest, self.max_message);
             }
             let result = if gathered > 0 {
-                self.put_piece(pledged, deadline)
+                let put = self.put_piece(pledged, deadline);
+                if put.is_ok() {
+                    let gone = messages.get(sent..sent + gathered).unwrap_or_default();
+                    let bytes = gone.iter().map(|message| message.len()).sum();
+                    self.meter.tally().add(gathered, bytes);
+                }
+                put
             } else {
                 self.send_by(first, deadline)
             };

@@ -7,6 +7,7 @@ use nix::{errno::Errno, poll::PollFlags};
 use crate::{
     Deadline, SendError,
     crash::{self, Point},
+    shm::meter::Wait,
     sys::fd::{self, Block},
     transport::family::{
         ends::NAP,
@@ -54,6 +55,20 @@ impl SocketSender {
         is_whole: bool,
         deadline: Deadline,
     ) -> Result<(), SendError> {
+        let mut wait = Wait::default();
+        let put = self.put_until(parts, total, is_whole, deadline, &mut wait);
+        wait.end(self.meter.waits());
+        put
+    }
+
+    fn put_until(
+        &mut self,
+        parts: &[IoSlice<'_>],
+        total: usize,
+        is_whole: bool,
+        deadline: Deadline,
+        wait: &mut Wait,
+    ) -> Result<(), SendError> {
         let mut pause = Duration::from_micros(50);
         loop {
             // What the kernel would cut is begun if all of it fits, or if it may take for ever.
@@ -70,6 +85,9 @@ impl SocketSender {
                     Err(Errno::EAGAIN) => {}
                     Err(error) => return Err(self.failed(error)),
                 }
+            }
+            if !deadline.has_passed() {
+                wait.begin(self.meter.waits());
             }
             self.wait_for_room(deadline)?;
             if !goes {
