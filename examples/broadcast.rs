@@ -1,6 +1,7 @@
 //! One process tells many: each sees every quote from when it came, and who is too slow is told how many it has missed.
 //!
 //! `cargo run --example broadcast`
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::{env, error::Error, process::Command};
 

@@ -129,6 +129,9 @@ impl<'a> Round<'a> {
         if case.takes("capacity") {
             let capacity = if case.scheme() == "sysv" {
                 capacity.min(16 << 10)
+            } else if case.scheme().starts_with("unix+") {
+                // The least that the kernel gives a socket.
+                capacity.max(8 << 10)
             } else {
                 capacity
             };
