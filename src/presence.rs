@@ -10,14 +10,17 @@
 
 use std::{
     io,
-    os::fd::{AsFd, AsRawFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     time::Duration,
 };
 
 use nix::{
     errno::Errno,
     fcntl::{FcntlArg, Flock, FlockArg, Flockable, OFlag, fcntl, open},
-    sys::stat::Mode,
+    sys::{
+        socket::{UnixAddr, getsockname},
+        stat::Mode,
+    },
 };
 
 use crate::{Deadline, End, sys};
@@ -126,6 +129,19 @@ pub(crate) fn is_end(info: &str) -> bool {
         let lock = line.starts_with("lock:") && line.contains("OFDLCK");
         lock && start.and_then(|start| start.parse().ok()) >= Some(ENDS)
     })
+}
+
+/// The priority of the sockets of channels. On a Unix socket it changes nothing, so it marks those that take no locks.
+const PRIORITY: i32 = 5;
+
+/// Marks a socket as an end.
+pub(crate) fn mark(socket: impl AsFd) -> io::Result<()> {
+    sys::fd::set_priority(socket.as_fd(), PRIORITY)
+}
+
+/// Whether a descriptor is a socket that was marked.
+pub(crate) fn is_marked(fd: BorrowedFd<'_>) -> bool {
+    sys::fd::priority(fd) == Some(PRIORITY) && getsockname::<UnixAddr>(fd.as_raw_fd()).is_ok()
 }
 
 /// Whether another description is an open end of this kind.

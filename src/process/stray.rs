@@ -39,7 +39,7 @@ pub(super) fn let_go(given: &[(String, Handoff)]) -> io::Result<()> {
         let (Ok(info), Ok(object)) = (fs::read_to_string(entry.path()), object(fd)) else {
             continue;
         };
-        if presence::is_end(&info) {
+        if presence::is_end(&info) || inherit::at(fd, presence::is_marked) {
             channels.insert(object);
         }
         open.push((fd, object));

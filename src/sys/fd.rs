@@ -224,6 +224,29 @@ pub(crate) fn wait_for_any(fds: &mut [PollFd<'_>], deadline: Deadline) -> io::Re
     }
 }
 
+/// The length of what `SO_PRIORITY` sets.
+const PRIORITY: libc::socklen_t = 4;
+
+/// Gives a socket this priority.
+pub(crate) fn set_priority(socket: BorrowedFd<'_>, priority: i32) -> io::Result<()> {
+    let (fd, place) = (socket.as_raw_fd(), &raw const priority);
+    let (level, name) = (libc::SOL_SOCKET, libc::SO_PRIORITY);
+    // SAFETY: by S1; the kernel reads the four bytes at `place`.
+    let set = unsafe { libc::setsockopt(fd, level, name, place.cast(), PRIORITY) };
+    Errno::result(set)?;
+    Ok(())
+}
+
+/// The priority of a socket; `None` of what is none.
+pub(crate) fn priority(socket: BorrowedFd<'_>) -> Option<i32> {
+    let (mut priority, mut len) = (0_i32, PRIORITY);
+    let (fd, place, room) = (socket.as_raw_fd(), &raw mut priority, &raw mut len);
+    let (level, name) = (libc::SOL_SOCKET, libc::SO_PRIORITY);
+    // SAFETY: by S1; the kernel writes four bytes at `place` at most.
+    let got = unsafe { libc::getsockopt(fd, level, name, place.cast(), room) };
+    Errno::result(got).ok().map(|_| priority)
+}
+
 #[cfg(test)]
 mod tests {
     use nix::{

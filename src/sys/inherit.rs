@@ -87,6 +87,12 @@ pub(crate) fn take(object: Object) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(object.fd) })
 }
 
+/// Asks something of the descriptor with this number, if it is open.
+pub(crate) fn at<T>(fd: RawFd, ask: impl FnOnce(BorrowedFd<'_>) -> T) -> T {
+    // SAFETY: borrowed for this call; whatever asks fails on a number that is not open.
+    ask(unsafe { BorrowedFd::borrow_raw(fd) })
+}
+
 /// Has the number `fd`, if it is open, name what `other` names. Whoever owns the number goes on owning it.
 pub(crate) fn replace(fd: RawFd, other: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: takes numbers only; the number stays open, so that its owner may close it.

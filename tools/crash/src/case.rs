@@ -42,6 +42,13 @@ pub(crate) fn all() -> Vec<Case> {
                 continue;
             }
             for named in [false, true] {
+                // What waits for a receiver in its sockets goes with it, and a stream that was handed over may be out of step: the promises
+                // that are held here are others. tests/passing kills there.
+                if driver.scheme().starts_with("unix+")
+                    && (named || driver.scheme() != "unix+seqpacket")
+                {
+                    continue;
+                }
                 if can.is_some_and(|can| if named { can.named } else { can.anonymous }) {
                     cases.push(Case {
                         driver,

@@ -211,9 +211,11 @@ impl Hits {
     }
 }
 
-/// Points that are come to only by senders that give messages up: tests/overflow and tests/broadcast kill there.
+/// Points that are come to only by senders that give messages up, and those of sockets with a path: tests/overflow, tests/broadcast and
+/// tests/passing kill there.
 fn is_elsewhere(point: &str) -> bool {
     point.starts_with("broadcast.")
+        || point.starts_with("socket.") && point != "socket.sent" && point != "socket.taken"
         || point.ends_with(".discarded") && !point.starts_with("segment")
 }
 

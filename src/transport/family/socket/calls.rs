@@ -15,7 +15,7 @@ use nix::{
     },
 };
 
-use crate::sys::fd::Block;
+use crate::{presence, sys::fd::Block};
 
 fn flags(block: Block) -> MsgFlags {
     match block {
@@ -78,13 +78,18 @@ pub(crate) fn read(fd: BorrowedFd<'_>, buf: &mut [u8], block: Block) -> nix::Res
 /// A new socket that does not block.
 pub(crate) fn open(kind: SockType) -> io::Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    Ok(socket::socket(AddressFamily::Unix, kind, flags, None)?)
+    let socket = socket::socket(AddressFamily::Unix, kind, flags, None)?;
+    presence::mark(&socket)?;
+    Ok(socket)
 }
 
 /// Two sockets, connected.
 pub(crate) fn pair(kind: SockType) -> io::Result<(OwnedFd, OwnedFd)> {
     let flags = SockFlag::SOCK_CLOEXEC;
-    Ok(socket::socketpair(AddressFamily::Unix, kind, None, flags)?)
+    let (one, other) = socket::socketpair(AddressFamily::Unix, kind, None, flags)?;
+    presence::mark(&one)?;
+    presence::mark(&other)?;
+    Ok((one, other))
 }
 
 /// Connects, and has the socket block from now on.

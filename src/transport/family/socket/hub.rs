@@ -21,6 +21,7 @@ use nix::{
 use crate::{
     Deadline, Depth, Fingerprint, RecvError,
     crash::{self, Point},
+    presence,
     sys::fd::{self, Block},
     transport::family::socket::{
         calls,
@@ -341,6 +342,7 @@ impl Hub {
                 },
             };
             crash::reach(Point::SocketAccepted);
+            presence::mark(&socket)?;
             let uid = calls::user_of(&socket)?;
             let mut line = Line::new(socket, self.place.form);
             if self.place.allows(uid) {
