@@ -53,7 +53,7 @@ pub(crate) fn serve() {
             let mut receiver = channel.receiver().expect("opens");
             count(|| match receiver.drain_by(BATCH, soon(), &mut |_| {}) {
                 Ok(drained) => Some(drained),
-                Err(RecvError::Empty) => Some(0),
+                Err(RecvError::Empty | RecvError::Lagged { .. }) => Some(0),
                 Err(_) => None,
             });
         }

@@ -1,20 +1,12 @@
 //! Where a channel over sockets is, and what its keys say.
 
-use std::{
-    ffi::OsString,
-    os::{
-        fd::OwnedFd,
-        unix::{ffi::OsStrExt, fs::MetadataExt},
-    },
-    path::Path,
-};
+use std::{ffi::OsString, os::unix::ffi::OsStrExt, path::Path};
 
 use nix::unistd::Uid;
 
 use crate::{
     Address, AddressError, AddressProblem, Capabilities, Fan, Key, OpenError, OpenErrorKind,
     SystemLimit,
-    shm::board,
     transport::family::{
         path,
         socket::{
@@ -110,12 +102,6 @@ impl Place {
             address = address.with("allow_uid", users.join(","));
         }
         address
-    }
-
-    /// What tells this channel from others: the path's object, if there is one, or that of one end.
-    pub(crate) fn object(&self, socket: &OwnedFd) -> (u64, u64) {
-        let named = std::fs::metadata(&self.path);
-        named.map_or_else(|_| board::object(socket), |data| (data.dev(), data.ino()))
     }
 
     /// Whether it has a path.

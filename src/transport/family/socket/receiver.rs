@@ -94,7 +94,7 @@ impl SocketReceiver {
         let socket: OwnedFd = listener.into();
         let limits = place.form.limits(&socket).map_err(failed)?;
         let most = place.form.most(&limits);
-        let object = place.object(&socket);
+        let object = board::object(&socket);
         let hub = Hub::new(place.clone(), name, socket.into(), Vec::new(), most);
         let hub = hub.map_err(failed)?;
         Ok(Self::over(
@@ -136,7 +136,7 @@ impl SocketReceiver {
         let name = SocketName::adopt(&place, lock);
         let limits = place.form.limits(&socket).map_err(failed)?;
         let most = place.form.most(&limits);
-        let object = place.object(&socket);
+        let object = board::object(&socket);
         let hub = Hub::new(place.clone(), name, socket.into(), senders, most);
         let hub = hub.map_err(failed)?;
         Ok(Self::over(

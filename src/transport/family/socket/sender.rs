@@ -17,6 +17,7 @@ use crate::{
     shm::{
         board::{self, Described},
         meter::Meter,
+        reading,
     },
     sys::fd::Block,
     trace,
@@ -77,6 +78,16 @@ enum State {
     Refused(OpenErrorKind),
 }
 
+/// Where a sender with this socket counts.
+fn meter(place: &Place, socket: &OwnedFd, limits: &Limits) -> Meter {
+    board::meter(&Described {
+        address: &place.address(),
+        end: End::Sender,
+        object: board::object(socket),
+        capacity: limits.capacity,
+    })
+}
+
 impl SocketSender {
     /// One end of a socket pair.
     pub(crate) fn of_pair(place: Place, socket: OwnedFd, card: OwnedFd) -> io::Result<Self> {
@@ -90,14 +101,8 @@ impl SocketSender {
         state: State,
     ) -> io::Result<Self> {
         let limits = place.form.limits(&socket)?;
-        let address = place.address();
-        trace::opened(&address, End::Sender);
-        let meter = board::meter(&Described {
-            address: &address,
-            end: End::Sender,
-            object: place.object(&socket),
-            capacity: limits.capacity,
-        });
+        trace::opened(&place.address(), End::Sender);
+        let meter = meter(&place, &socket, &limits);
         Ok(Self {
             socket,
             meter,
@@ -199,6 +204,7 @@ impl SocketSender {
             of: self.declared,
         };
         self.socket = socket;
+        self.count_on();
         self.pledged = Pledged::NOTHING;
         match self.put_note(greeting) {
             Ok(()) => {}
@@ -209,6 +215,15 @@ impl SocketSender {
         self.shared.set(false);
         self.reset.set(false);
         Ok(true)
+    }
+
+    /// Goes on counting where others look for the socket that this end has now.
+    fn count_on(&mut self) {
+        let sent = reading::of_end(End::Sender, self.meter.tally()).sent;
+        self.meter = meter(&self.place, &self.socket, &self.limits);
+        let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let bytes = whole(sent.bytes.unwrap_or(0));
+        self.meter.tally().add(whole(sent.messages), bytes);
     }
 
     /// Whether this is the type that the receiver has published, if both have any.
