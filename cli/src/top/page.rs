@@ -245,6 +245,8 @@ fn row(side: &Side, name: &str, is_first: bool, widths: &[usize]) -> String {
         let text = text.trim_end();
         let blanks = " ".repeat(width.saturating_sub(text.chars().count()));
         match LEFT.contains(head) {
+            // Nothing is coloured, or a line would end with blanks and a colour.
+            _ if text.is_empty() => _ = write!(line, "  {blanks}"),
             true => _ = write!(line, "  {style}{text}{style:#}{blanks}"),
             false => _ = write!(line, "  {blanks}{style}{text}{style:#}"),
         }
