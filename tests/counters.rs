@@ -60,7 +60,7 @@ impl Part {
         self.0.wait().expect("is ours");
     }
 
-    fn is_well(mut self) {
+    fn ends_well(mut self) {
         assert!(self.0.wait().expect("is ours").success());
     }
 }
@@ -175,13 +175,10 @@ fn plays_a_part() {
 fn what_is_counted_is_what_went() {
     for driver in Registry::BUILTIN.drivers() {
         for variant in driver.variants() {
-            let (tx, mut rx) = channel(driver, variant, None).pair().map_or_else(
-                |_| {
-                    let name = driver.example_name(&unique("all"));
-                    channel(driver, variant, name).pair().expect("opens")
-                },
-                |pair| pair,
-            );
+            let (tx, mut rx) = channel(driver, variant, None).pair().unwrap_or_else(|_| {
+                let name = driver.example_name(&unique("all"));
+                channel(driver, variant, name).pair().expect("opens")
+            });
             let told = format!("{} {variant}", driver.scheme());
             let child = Part::start("send-all", Some(&tx));
             if tx.counters().is_none() {
@@ -201,7 +198,7 @@ fn what_is_counted_is_what_went() {
                     .drain_by(left, Deadline::NEVER, &mut |_| {})
                     .expect("comes");
             }
-            child.is_well();
+            child.ends_well();
             let counters = counters(&rx);
             assert_eq!(counters.received.messages, 3 * EACH as u64, "{told}");
             if let Some(received) = counters.received.bytes {
@@ -263,7 +260,7 @@ fn a_wait_is_seen_while_it_lasts_and_counted_when_it_is_over() {
         assert!(lasting.processes.contains(&child.pid()), "{address}");
         let slept = lasting.counters.received.waited;
         tx.send(b"wakes").expect("goes");
-        child.is_well();
+        child.ends_well();
         let received = counters(&tx).received;
         assert!(received.waited >= slept, "{address}: {received:?}");
         assert_eq!((received.waits, received.messages), (1, 1), "{address}");
@@ -284,7 +281,7 @@ fn a_wait_is_seen_while_it_lasts_and_counted_when_it_is_over() {
         for _ in 0..8 {
             rx.recv(&mut [0; 301]).expect("comes");
         }
-        child.is_well();
+        child.ends_well();
         let all = counters(&rx);
         assert_eq!(all.sent.messages, 9, "{address}");
         assert!(

@@ -631,18 +631,17 @@ mod tests {
                             let _ = producer.append(ring, &[1; 100]);
                         }
                     }
-                    for consumer in [
+                    let consumers = [
                         Consumer::now(ring, ring.tail.load(Ordering::Relaxed)),
                         Consumer::oldest(ring),
                         Ok(Consumer::at(Place {
                             at: cursor,
                             number: word,
                         })),
-                    ] {
-                        if let Ok(mut consumer) = consumer {
-                            let _ = recv(&mut consumer, ring);
-                            let _ = consumer.catch_up(ring);
-                        }
+                    ];
+                    for mut consumer in consumers.into_iter().flatten() {
+                        let _ = recv(&mut consumer, ring);
+                        let _ = consumer.catch_up(ring);
                     }
                 }
             }

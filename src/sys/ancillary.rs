@@ -89,7 +89,9 @@ mod tests {
     use super::*;
 
     fn part(level: i32, kind: i32, data: &[u8]) -> Vec<u8> {
-        let mut part = (HEAD + data.len()).to_ne_bytes().to_vec();
+        // As the kernel has it on this machine: as wide as a pointer.
+        let len = u64::try_from(HEAD + data.len()).expect("short");
+        let mut part = len.to_ne_bytes().to_vec();
         part.extend(level.to_ne_bytes());
         part.extend(kind.to_ne_bytes());
         part.extend(data);
