@@ -355,7 +355,22 @@ impl Seat {
 macro_rules! endpoint_by_member {
     () => {
         $crate::transport::family::member::endpoint_by_member!(blocking);
+        $crate::transport::family::member::endpoint_by_member!(awaited);
+    };
+    // Of one that nobody can await.
+    (blocking) => {
+        $crate::transport::family::member::endpoint_by_member!(met);
 
+        fn counters(&self) -> Option<$crate::Counters> {
+            self.member.seat().counters()
+        }
+
+        fn handoff(&self) -> std::io::Result<$crate::Handoff> {
+            self.member.handoff()
+        }
+    };
+    // How it is awaited.
+    (awaited) => {
         fn readiness(&self) -> $crate::Readiness {
             $crate::Readiness::Waker
         }
@@ -368,8 +383,8 @@ macro_rules! endpoint_by_member {
             self.member.recheck()
         }
     };
-    // Of one that nobody can await.
-    (blocking) => {
+    // Who is across.
+    (met) => {
         fn is_disconnected(&self) -> bool {
             self.member.seat().is_disconnected()
         }
@@ -378,16 +393,8 @@ macro_rules! endpoint_by_member {
             self.member.wait_peer(deadline)
         }
 
-        fn counters(&self) -> Option<$crate::Counters> {
-            self.member.seat().counters()
-        }
-
         fn agree(&mut self, fingerprint: $crate::Fingerprint) -> Result<(), $crate::OpenError> {
             self.member.agree(fingerprint)
-        }
-
-        fn handoff(&self) -> std::io::Result<$crate::Handoff> {
-            self.member.handoff()
         }
     };
 }

@@ -1,13 +1,13 @@
 //! A receiving end of `shm+broadcast:`.
 
-use std::{cell::Cell, io, task::Waker, time::Duration};
+use std::{cell::Cell, io};
 
 use crate::{
-    Channel, Counters, Deadline, Depth, End, Endpoint, Fingerprint, Handoff, Limits, OpenError,
-    Readiness, Receiver, RecvError,
+    Channel, Counters, Deadline, Depth, End, Endpoint, Handoff, Limits, OpenError, Receiver,
+    RecvError,
     ring::broadcast::{Consumer, Stuck},
     shm::segment::Segment,
-    transport::family::member::{Member, Seat},
+    transport::family::member::{Member, Seat, endpoint_by_member},
 };
 
 use super::{From, ShmBroadcast, limits, ring};
@@ -153,6 +153,9 @@ impl Drop for BroadcastReceiver {
 }
 
 impl Endpoint for BroadcastReceiver {
+    endpoint_by_member!(met);
+    endpoint_by_member!(awaited);
+
     fn limits(&self) -> Limits {
         limits(self.member.segment())
     }
@@ -161,30 +164,6 @@ impl Endpoint for BroadcastReceiver {
     fn depth(&self) -> io::Result<Depth> {
         let left = ring(self.member.segment()).left(self.consumer.place().at);
         Ok(Depth::of_bytes(usize::try_from(left).unwrap_or(0)))
-    }
-
-    fn is_disconnected(&self) -> bool {
-        self.member.seat().is_disconnected()
-    }
-
-    fn wait_peer(&mut self, deadline: Deadline) -> io::Result<bool> {
-        self.member.wait_peer(deadline)
-    }
-
-    fn agree(&mut self, fingerprint: Fingerprint) -> Result<(), OpenError> {
-        self.member.agree(fingerprint)
-    }
-
-    fn readiness(&self) -> Readiness {
-        Readiness::Waker
-    }
-
-    fn arm(&mut self, waker: &Waker) {
-        self.member.arm(waker);
-    }
-
-    fn recheck(&self) -> Option<Duration> {
-        self.member.recheck()
     }
 
     fn counters(&self) -> Option<Counters> {
