@@ -21,6 +21,7 @@
 //! ```
 
 pub(crate) mod broadcast;
+pub(crate) mod copy;
 pub(crate) mod locked;
 pub(crate) mod mpmc;
 pub(crate) mod record;
@@ -91,6 +92,9 @@ impl Data<'_> {
     #[inline]
     pub(crate) fn write(&self, offset: u64, bytes: &[u8]) -> Result<(), OutOfBounds> {
         let to = self.range(offset, bytes.len())?;
+        if copy::is_slow(to.as_ptr(), bytes.as_ptr(), bytes.len()) {
+            return self.write_pieces(offset, bytes);
+        }
         // SAFETY: by R1, R2 and R3.
         unsafe { to.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len()) };
         Ok(())
@@ -101,8 +105,31 @@ impl Data<'_> {
     pub(crate) fn read(&self, offset: u64, buf: &mut [u8]) -> Result<(), OutOfBounds> {
         let len = buf.len();
         let from = self.range(offset, len)?;
+        if copy::is_slow(buf.as_ptr(), from.as_ptr(), len) {
+            return self.read_pieces(offset, buf);
+        }
         // SAFETY: by R1, R2 and R3.
         unsafe { from.copy_to_nonoverlapping(NonNull::from(buf).cast(), len) };
+        Ok(())
+    }
+
+    #[cold]
+    fn write_pieces(&self, offset: u64, bytes: &[u8]) -> Result<(), OutOfBounds> {
+        let mut at = offset;
+        for piece in bytes.chunks(copy::PIECE) {
+            self.write(at, piece)?;
+            at = at.wrapping_add(piece.len() as u64);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn read_pieces(&self, offset: u64, buf: &mut [u8]) -> Result<(), OutOfBounds> {
+        let mut at = offset;
+        for piece in buf.chunks_mut(copy::PIECE) {
+            self.read(at, piece)?;
+            at = at.wrapping_add(piece.len() as u64);
+        }
         Ok(())
     }
 

@@ -104,12 +104,12 @@ impl Pace {
     }
 
     #[inline]
-    fn found(&mut self, tail: &AtomicU64, place: u64) {
+    fn found(&mut self, tail: &AtomicU64, behind: u64) {
         // A lone message is not worth a look at the tail's line, which a producer has.
         if self.hit {
             // ORDERING: Relaxed; a hint.
             self.tail = tail.load(Ordering::Relaxed);
-            self.streams = self.tail.wrapping_sub(place) > 4;
+            self.streams = self.tail.wrapping_sub(behind).cast_signed() > 4;
         }
         self.hit = true;
     }
@@ -369,10 +369,11 @@ impl<'a> Ring<'a> {
                     let taken = state.in_phase(Phase::TAKEN, me);
                     if self.change(place, state, taken)? {
                         crash::reach(Point::MpmcTaken);
-                        Self::pass(self.head, place, place.wrapping_add(state.slots()));
+                        let behind = place.wrapping_add(state.slots());
+                        Self::pass(self.head, place, behind);
                         crash::reach(Point::MpmcHeadPassed);
                         if !known {
-                            pace.found(self.tail, place);
+                            pace.found(self.tail, behind);
                         }
                         return Ok(Taken {
                             place,

@@ -299,7 +299,7 @@ impl Consumer {
         } else if !known {
             // A lone message is not worth a look at the tail's line, which the producer has.
             if self.hit {
-                self.look_ahead(ring);
+                self.look_ahead(ring, word);
             }
             self.hit = true;
         }
@@ -346,16 +346,18 @@ impl Consumer {
         Some(len)
     }
 
-    /// Looks how far the producer has come.
+    /// Looks how far the producer has come behind the record with this header.
     #[inline]
-    fn look_ahead(&mut self, ring: Ring<'_>) {
+    fn look_ahead(&mut self, ring: Ring<'_>, word: u64) {
         // ORDERING: Acquire; pairs with the Release in `show`. May not have come yet.
         let tail = ring.tail.load(Ordering::Acquire);
         let ahead = tail.wrapping_sub(self.head);
         if ahead <= ring.data.capacity() as u64 && tail & 7 == 0 {
             self.tail = tail;
         }
-        self.streams = ahead > 256;
+        let (_, left) = ring.data.place(self.head);
+        let own = record::message(word, left).map_or(0, record::size);
+        self.streams = ahead > own as u64 + 256;
     }
 
     /// Steps over the filler at the end of the ring, or over nonsense not.

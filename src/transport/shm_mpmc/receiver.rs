@@ -5,6 +5,7 @@ use std::io;
 use crate::{
     Channel, Deadline, Depth, End, Endpoint, Limits, OpenError, Receiver, RecvError,
     ring::{
+        copy::copy,
         mpmc::{Pace, Stuck, Taken},
         state::NOBODY,
     },
@@ -225,7 +226,7 @@ impl Receiver for MpmcReceiver {
         let Some(room) = buf.get_mut(..needed) else {
             return Err(RecvError::TooSmall { needed });
         };
-        room.copy_from_slice(message);
+        copy(room, message);
         self.taken = None;
         ring.finish(taken);
         self.count(1);
