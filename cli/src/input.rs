@@ -7,7 +7,7 @@ use crate::{exit::Failure, framing::PREFIX, source::Source, stop::Stop};
 /// How much is read at once, at least.
 const CHUNK: usize = 256 << 10;
 /// Where reads land is a multiple of it: a line of the cache. What allocators return for so much is 16 bytes behind a page, and there
-/// many processors copy a page of a file three times slower: see "Copies" in docs/design.md.
+/// many processors copy a file several times slower: see "Copies" in docs/design.md.
 const LINE: usize = 64;
 
 /// Where one message ends and the next begins.

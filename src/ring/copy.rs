@@ -1,7 +1,7 @@
 //! Copying long messages as fast as the processor can, wherever they lie.
 //!
 //! Above 4 KiB or so a library's `memcpy` is one `rep movsb`. Where the target lies 1 to 63 bytes behind the source within
-//! their pages, many processors execute that at a tenth to a twentieth of their speed: as if the two overlapped. Which of two
+//! their pages, many processors execute that many times slower, as if the two overlapped. Which of two
 //! processes gets such addresses is chance, so the same channel would be fast in one run and slow in the next.
 //! Known to glibc as `Avoid_Short_Distance_REP_MOVSB`, for true distances only.
 
@@ -44,7 +44,9 @@ mod tests {
 
     #[test]
     fn every_byte_arrives_wherever_it_goes() {
-        let from: Vec<u8> = (0..LEN).map(|i| (i % 251) as u8).collect();
+        let from: Vec<u8> = (0..LEN)
+            .map(|i| u8::try_from(i % 251).unwrap_or(0))
+            .collect();
         let mut room = vec![0_u8; 2 * PAGE + LEN];
         let mut slow = 0;
         for start in 0..PAGE + FAR {
@@ -69,7 +71,7 @@ mod tests {
         let pad = bytes.as_ptr().align_offset(PAGE);
         let from = &mut bytes[..LEN];
         for (at, byte) in from.iter_mut().enumerate() {
-            *byte = (at % 251) as u8;
+            *byte = u8::try_from(at % 251).unwrap_or(0);
         }
         let mut back = vec![0_u8; PAGE + LEN];
         for offset in (0..PAGE as u64).step_by(8) {
