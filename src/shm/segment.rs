@@ -163,7 +163,11 @@ impl Segment {
             }
         }
         match Self::join(file.into(), end, shape, Some(name), plan) {
-            Ok(segment) => Ok(Some(segment)),
+            Ok(mut segment) => {
+                // We have been there since before it had a name, and whoever saw us may have sent since.
+                segment.tail_before = 0;
+                Ok(Some(segment))
+            }
             Err(error) => {
                 // Best effort: what stays is stale, and healed by the next to open.
                 let _ = abandon(name, &shape, plan);

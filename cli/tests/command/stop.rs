@@ -45,7 +45,12 @@ fn the_receiver_gives_up_on_a_silent_sender() {
 
 #[test]
 fn a_signal_ends_who_waits_alone() {
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
+    for signal in [
+        Signal::SIGINT,
+        Signal::SIGTERM,
+        Signal::SIGHUP,
+        Signal::SIGQUIT,
+    ] {
         for verb in ["send", "recv"] {
             for place in Place::plain() {
                 let running = place.start(verb, &[]);
