@@ -175,7 +175,7 @@ fn sleep(
         let told = poll(receivers, pager.as_deref(), until).map_err(WaitError::Io)?;
         let worth = |index: usize, receiver: &dyn Receiver| {
             let polled = told.get(index).copied().unwrap_or(true);
-            polled || is_armed(receiver)
+            polled || is_armed(receiver) || receiver.recheck().is_some()
         };
         if let Some(ready) = look(receivers, start, worth) {
             return Ok(ready);

@@ -11,8 +11,12 @@
 mod crowd;
 #[path = "passing/malformed.rs"]
 mod malformed;
+#[path = "passing/naps.rs"]
+mod naps;
 #[path = "passing/siblings.rs"]
 mod siblings;
+#[path = "passing/types.rs"]
+mod types;
 #[path = "passing/users.rs"]
 mod users;
 
@@ -29,8 +33,8 @@ use std::{
     time::Duration,
 };
 
-use laneway::Deadline;
-use libtest_mimic::Arguments;
+use laneway::{Address, BoxChannel, Deadline, Registry};
+use libtest_mimic::{Arguments, Trial};
 use nix::unistd::alarm;
 
 /// Tells a child what to do.
@@ -46,6 +50,7 @@ fn main() {
             ["sibling", rest @ ..] => siblings::play(rest),
             ["user", rest @ ..] => users::play(rest),
             ["crowd", rest @ ..] => crowd::play(rest),
+            ["naps", rest @ ..] => naps::play(rest),
             _ => panic!("no task {task}"),
         }
         process::exit(0);
@@ -55,6 +60,8 @@ fn main() {
         malformed::trials(),
         users::trials(),
         crowd::trials(),
+        naps::trials(),
+        types::trials(),
     ];
     libtest_mimic::run(
         &Arguments::from_args(),
@@ -75,6 +82,33 @@ fn unique(word: &str) -> String {
     // ORDERING: Relaxed; only different numbers are wanted.
     let number = COUNTER.fetch_add(1, Ordering::Relaxed);
     format!("laneway-passing.{}.{number}.{word}", process::id())
+}
+
+/// What is tried over a channel.
+type Case = fn(&BoxChannel);
+
+/// These cases, over each transport whose channels are sockets.
+fn over_sockets(cases: &[(&'static str, Case)]) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for driver in Registry::BUILTIN.drivers() {
+        if !driver.keys().iter().any(|key| key.name == "allow_uid") {
+            continue;
+        }
+        for &(case, run) in cases {
+            let driver = *driver;
+            trials.push(Trial::test(
+                format!("{}/{case}", driver.scheme()),
+                move || {
+                    let name = driver.example_name(&unique("socket")).expect("has names");
+                    let address = Address::new(driver.scheme(), name).expect("a good name");
+                    run(&driver.channel(&address).expect("a good address"));
+                    Ok(())
+                },
+            ));
+        }
+    }
+    assert!(!trials.is_empty());
+    trials
 }
 
 /// A path that goes with this.

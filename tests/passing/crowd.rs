@@ -8,8 +8,8 @@ use std::{
 };
 
 use laneway::{
-    Address, BoxChannel, Channel, Deadline, Endpoint, OpenErrorKind, Receiver, ReceiverExt,
-    RecvError, Registry, SendError, Sender, SenderExt,
+    BoxChannel, Channel, Deadline, Endpoint, OpenErrorKind, Receiver, ReceiverExt, RecvError,
+    SendError, Sender, SenderExt,
     conformance::Numbered,
     process::{give, inherited_receiver},
 };
@@ -19,13 +19,10 @@ use nix::sys::{
     socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, send, socket},
 };
 
-use crate::{Running, again, soon, unique};
-
-/// What is tried over a channel.
-type Case = fn(&BoxChannel);
+use crate::{Running, again, over_sockets, soon};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let cases: [(&str, Case); 7] = [
+    over_sockets(&[
         ("a_flood_starves_nobody", a_flood_starves_nobody),
         (
             "without_descriptors_those_who_are_in_are_heard",
@@ -45,27 +42,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             types_are_compared,
         ),
         ("what_does_not_fit_is_not_begun", what_does_not_fit),
-    ];
-    let mut trials = Vec::new();
-    for driver in Registry::BUILTIN.drivers() {
-        if !driver.keys().iter().any(|key| key.name == "allow_uid") {
-            continue;
-        }
-        for (case, run) in cases {
-            let driver = *driver;
-            trials.push(Trial::test(
-                format!("{}/{case}", driver.scheme()),
-                move || {
-                    let name = driver.example_name(&unique("crowd")).expect("has names");
-                    let address = Address::new(driver.scheme(), name).expect("a good name");
-                    run(&driver.channel(&address).expect("a good address"));
-                    Ok(())
-                },
-            ));
-        }
-    }
-    assert!(!trials.is_empty());
-    trials
+    ])
 }
 
 fn a_flood_starves_nobody(channel: &BoxChannel) {

@@ -9,13 +9,17 @@ use std::{
 use nix::{
     errno::Errno,
     fcntl::{FcntlArg, OFlag, fcntl},
+    poll::PollFlags,
     sys::socket::{
         self, AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, UnixAddr, connect,
         getpeername, getsockopt, recv, send, sendmsg, setsockopt, sockopt,
     },
 };
 
-use crate::{presence, sys::fd::Block};
+use crate::{
+    Deadline, presence,
+    sys::fd::{self, Block},
+};
 
 fn flags(block: Block) -> MsgFlags {
     match block {
@@ -109,6 +113,12 @@ pub(crate) fn is_joined(fd: BorrowedFd<'_>) -> bool {
 pub(crate) fn end(fd: impl AsFd) {
     // One that is not connected has nothing to end.
     let _ = socket::shutdown(fd.as_fd().as_raw_fd(), Shutdown::Both);
+}
+
+/// Whether the other side is gone.
+pub(crate) fn is_hung_up(fd: &OwnedFd) -> bool {
+    let now = fd::wait(fd.as_fd(), PollFlags::empty(), Deadline::NOW);
+    now.is_ok_and(|flags| flags.contains(PollFlags::POLLHUP))
 }
 
 /// Whether the other side has gone with something unread, since it was last asked or a call said so.

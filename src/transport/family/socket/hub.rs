@@ -103,6 +103,11 @@ impl Hub {
         self.epoll.0.as_fd()
     }
 
+    /// How soon to look again for those who wait while there is no descriptor for them: the kernel does not tell of them then.
+    pub(crate) fn recheck(&self) -> Option<Duration> {
+        self.deaf.then_some(DEAF)
+    }
+
     /// The descriptors that another process needs: the lock's, the listening socket's, and those of the connections.
     pub(crate) fn handoff(&self) -> io::Result<Vec<OwnedFd>> {
         let mut fds = vec![

@@ -5,10 +5,10 @@ use std::{
     os::fd::{AsFd, OwnedFd},
 };
 
-use nix::{errno::Errno, poll::PollFlags};
+use nix::errno::Errno;
 
 use crate::{
-    Deadline, Fingerprint,
+    Fingerprint,
     crash::{self, Point},
     sys::fd::{self, Block},
     transport::family::{
@@ -155,8 +155,7 @@ impl Line {
 
     /// Whether whoever is across is gone.
     pub(crate) fn is_hung_up(&self) -> bool {
-        let now = fd::wait(self.socket.as_fd(), PollFlags::POLLIN, Deadline::NOW);
-        self.has_ended || now.is_ok_and(|flags| flags.contains(PollFlags::POLLHUP))
+        self.has_ended || calls::is_hung_up(&self.socket)
     }
 
     /// Looks for notes in front of the next message, and finds one at most; the message stays to be taken.

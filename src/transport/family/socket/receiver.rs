@@ -4,6 +4,7 @@ use std::{
     cell::Cell,
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    time::Duration,
 };
 
 use nix::{fcntl::OFlag, poll::PollFlags};
@@ -269,6 +270,13 @@ impl Endpoint for SocketReceiver {
             Source::Pair(line, _) => line.socket.as_fd(),
             Source::Name(hub) => hub.as_fd(),
         })
+    }
+
+    fn recheck(&self) -> Option<Duration> {
+        match &self.source {
+            Source::Pair(..) => None,
+            Source::Name(hub) => hub.recheck(),
+        }
     }
 
     fn handoff(&self) -> io::Result<Handoff> {

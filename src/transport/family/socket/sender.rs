@@ -9,7 +9,7 @@ use std::{
     os::fd::{AsFd, OwnedFd},
 };
 
-use nix::{errno::Errno, poll::PollFlags};
+use nix::errno::Errno;
 
 use crate::{
     Deadline, End, Fingerprint, Handoff, Limits, OpenError, OpenErrorKind, SendError, Sender,
@@ -197,8 +197,7 @@ impl SocketSender {
         if !place.allows(uid) {
             return Err(place.error(OpenErrorKind::Stranger { uid }));
         }
-        // It is listened at, so this is what the receiver has published.
-        self.check_type(self.declared)?;
+        self.check_type(&socket, self.declared)?;
         let greeting = Note::Greeting {
             max: u32::try_from(self.max_message).unwrap_or(u32::MAX),
             of: self.declared,
@@ -226,10 +225,33 @@ impl SocketSender {
         self.meter.tally().add(whole(sent.messages), bytes);
     }
 
-    /// Whether this is the type that the receiver has published, if both have any.
-    fn check_type(&self, ours: Fingerprint) -> Result<(), OpenError> {
+    /// Tells the receiver of what type the messages are, if there is one, and looks whether its own is the same.
+    fn declare(&mut self) -> Result<(), OpenError> {
+        match self.state {
+            State::Joined => {
+                self.owes_type = self.put_note(Note::Type(self.declared)).is_err();
+            }
+            // Whoever listens by now is greeted with it.
+            State::Early | State::Lost => {
+                self.join()?;
+            }
+            State::Refused(_) => {}
+        }
+        // Told first, then looked: of two who come at once at least one sees the other.
+        match self.state {
+            State::Joined => self.check_type(&self.socket, self.declared),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether this is the type that the receiver across this connection has published, if both have any.
+    fn check_type(&self, socket: &OwnedFd, ours: Fingerprint) -> Result<(), OpenError> {
         let found = name::look(&self.place)?.unwrap_or(Fingerprint::UNTYPED);
         if ours == Fingerprint::UNTYPED || found == Fingerprint::UNTYPED || ours == found {
+            return Ok(());
+        }
+        // What one has left that is gone says nothing of who comes next.
+        if calls::is_hung_up(socket) {
             return Ok(());
         }
         let expected = ours;
@@ -321,8 +343,7 @@ impl SocketSender {
     }
 
     fn is_hung_up(&self) -> bool {
-        let now = self.poll(Deadline::NOW);
-        now.is_ok_and(|flags| flags.contains(PollFlags::POLLHUP))
+        calls::is_hung_up(&self.socket)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     io,
     os::fd::{AsFd, BorrowedFd},
+    time::Duration,
 };
 
 use nix::{errno::Errno, fcntl::OFlag};
@@ -16,8 +17,10 @@ use crate::{
         member::agree,
         socket::{
             calls,
-            note::Note,
-            sender::{SocketSender, State, put::nap},
+            sender::{
+                SocketSender, State,
+                put::{LOOK, nap},
+            },
         },
     },
 };
@@ -74,14 +77,11 @@ impl Endpoint for SocketSender {
         if let Some(card) = &self.card {
             return agree(card.as_fd(), fingerprint, &self.place.address());
         }
-        self.check_type(fingerprint)?;
-        let before = std::mem::replace(&mut self.declared, fingerprint);
-        self.owes_type = self.state == State::Joined;
-        if self.owes_type && self.put_note(Note::Type(fingerprint)).is_ok() {
-            self.owes_type = false;
+        if self.state == State::Joined {
+            self.check_type(&self.socket, fingerprint)?;
         }
-        // Told first, then looked: of two who come at once at least one sees the other.
-        let agreed = self.check_type(fingerprint);
+        let before = std::mem::replace(&mut self.declared, fingerprint);
+        let agreed = self.declare();
         if agreed.is_err() {
             self.declared = before;
             self.owes_type = self.state == State::Joined;
@@ -91,6 +91,17 @@ impl Endpoint for SocketSender {
 
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         Some(self.socket.as_fd())
+    }
+
+    fn recheck(&self) -> Option<Duration> {
+        match self.state {
+            // Nothing tells that somebody listens.
+            State::Early => Some(NAP),
+            // Nor of room, before most of it is free.
+            State::Joined => Some(LOOK),
+            // A call does not wait.
+            State::Lost | State::Refused(_) => None,
+        }
     }
 
     fn handoff(&self) -> io::Result<Handoff> {

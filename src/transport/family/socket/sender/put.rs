@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How long a sender sleeps at most before it looks for room: the kernel wakes it only when three quarters are free.
-const LOOK: Duration = Duration::from_millis(20);
+pub(super) const LOOK: Duration = Duration::from_millis(20);
 
 impl SocketSender {
     /// Sends what lies in `parts`, `total` bytes, all or nothing.
