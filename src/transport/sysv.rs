@@ -12,6 +12,8 @@ use std::{
     path::Path,
     process,
     sync::Arc,
+    task::Waker,
+    time::Duration,
 };
 
 use nix::errno::Errno;
@@ -561,6 +563,22 @@ impl Channel for Sysv {
     }
 }
 
+/// How soon to look again for what a program without laneway did, which rings for nobody.
+const UNRUNG: Duration = Duration::from_millis(20);
+
+/// How a task waits: those who use laneway wake it. The readiness stays `Blocking`, since others do not.
+macro_rules! told_by_laneway {
+    () => {
+        fn arm(&mut self, waker: &Waker) {
+            self.member.arm(waker);
+        }
+
+        fn recheck(&self) -> Option<Duration> {
+            self.member.recheck().or(Some(UNRUNG))
+        }
+    };
+}
+
 /// The sending end of a [`Sysv`].
 #[derive(Debug)]
 pub struct SysvSender {
@@ -599,6 +617,7 @@ impl SysvSender {
 
 impl Endpoint for SysvSender {
     endpoint_by_member!(blocking);
+    told_by_laneway!();
 
     fn limits(&self) -> Limits {
         self.limits
@@ -730,6 +749,7 @@ fn longest(limits: &Limits) -> usize {
 
 impl Endpoint for SysvReceiver {
     endpoint_by_member!(blocking);
+    told_by_laneway!();
 
     fn limits(&self) -> Limits {
         self.limits
