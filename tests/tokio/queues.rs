@@ -6,7 +6,8 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process,
-    sync::mpsc,
+    sync::{Arc, mpsc},
+    task::{Wake, Waker},
     thread,
     time::Duration,
 };
@@ -17,7 +18,7 @@ use ::tokio::{
 };
 use futures_util::FutureExt;
 use laneway::{
-    Channel, Receiver, RecvError, Sender,
+    Channel, Endpoint, Readiness, Receiver, RecvError, Sender,
     tokio::{AsyncReceiver, AsyncSender},
 };
 use libtest_mimic::Trial;
@@ -35,6 +36,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("queues/more_tasks_than_threads_of_the_pool", crowd),
         trial("queues/a_program_without_laneway_is_heard", foreign),
         trial("queues/a_sender_waits_for_room", room),
+        trial("queues/who_uses_laneway_wakes_who_waits", wakes),
     ]
 }
 
@@ -171,4 +173,49 @@ fn room() {
         let sent = timeout(HANGS, sending).await.expect("is woken");
         sent.expect("no panic").expect("sends");
     });
+}
+
+/// Tells each time that it is woken.
+struct Told(mpsc::Sender<()>);
+
+impl Wake for Told {
+    fn wake(self: Arc<Self>) {
+        let _ = self.0.send(());
+    }
+}
+
+/// Arms an end, does `then` once it has looked in vain, and looks again only when it is woken.
+fn await_it<E: Endpoint>(end: &mut E, mut look: impl FnMut(&mut E) -> bool, then: impl FnOnce()) {
+    let (tell, told) = mpsc::channel();
+    let waker = Waker::from(Arc::new(Told(tell)));
+    let mut then = Some(then);
+    loop {
+        end.arm(&waker);
+        Readiness::settle();
+        if look(end) {
+            break;
+        }
+        if let Some(then) = then.take() {
+            then();
+        }
+        told.recv_timeout(HANGS).expect("is woken");
+    }
+    assert!(then.is_none(), "there was nothing to wait for");
+}
+
+fn wakes() {
+    let (mut tx, mut rx) = pair("sysv:");
+    for _ in 0..100 {
+        let sends = || tx.send(&[7; 1000]).expect("sends");
+        await_it(&mut rx, |rx| rx.try_recv(&mut [0; 1000]).is_ok(), sends);
+    }
+    while tx.try_send(&[7; 1000]).is_ok() {}
+    for _ in 0..100 {
+        let receives = || assert_eq!(rx.recv(&mut [0; 1000]).expect("receives"), 1000);
+        await_it(&mut tx, |tx| tx.try_send(&[7; 1000]).is_ok(), receives);
+    }
+    let goes = || drop(tx);
+    while rx.try_recv(&mut [0; 1000]).is_ok() {}
+    let is_told = |error| matches!(error, Err(RecvError::Disconnected));
+    await_it(&mut rx, |rx| is_told(rx.try_recv(&mut [0; 16])), goes);
 }

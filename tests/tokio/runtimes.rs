@@ -86,9 +86,7 @@ fn sends(kind: &'static str, ends: bool) {
     let mut tx = AsyncSender::new(tx);
     let mut first = Some(runtime());
     let here = first.as_ref().expect("there");
-    here.block_on(async {
-        while timeout(SHORT, tx.send(&MESSAGE)).await.is_ok() {}
-    });
+    here.block_on(async { while timeout(SHORT, tx.send(&MESSAGE)).await.is_ok() {} });
     if ends {
         first = None;
     }
