@@ -25,7 +25,7 @@ use std::{
 /// assert_eq!(address.to_string(), "fifo:/tmp/a%20b?capacity=64KiB");
 /// # Ok::<(), laneway::AddressError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Address {
     scheme: String,
     name: Vec<u8>,
@@ -216,6 +216,13 @@ impl Address {
             .iter()
             .find_map(|mark| tail.find(&format!("{mark}{key}=")));
         query + found.unwrap_or_default() + 1
+    }
+}
+
+/// As one writes it, so that errors that `main` returns can be read.
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.to_string())
     }
 }
 

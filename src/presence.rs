@@ -122,13 +122,22 @@ pub(crate) fn aside(fd: impl AsFd) -> io::Result<OwnedFd> {
     sys::fd::copy_from(fd, high).or_else(|_| sys::fd::copy_from(fd, low))
 }
 
+/// Where the locks of a description start, by what the kernel tells of it in `fdinfo`.
+fn starts(info: &str) -> impl Iterator<Item = i64> {
+    let locks = info
+        .lines()
+        .filter(|line| line.starts_with("lock:") && line.contains("OFDLCK"));
+    locks.filter_map(|line| line.split_whitespace().rev().nth(1)?.parse().ok())
+}
+
 /// Whether a description is an open end, or was, by what the kernel tells of it in `/proc/self/fdinfo`.
 pub(crate) fn is_end(info: &str) -> bool {
-    info.lines().any(|line| {
-        let start = line.split_whitespace().rev().nth(1);
-        let lock = line.starts_with("lock:") && line.contains("OFDLCK");
-        lock && start.and_then(|start| start.parse().ok()) >= Some(ENDS)
-    })
+    starts(info).any(|start| start >= ENDS)
+}
+
+/// Whether a description is this end, by the same.
+pub(crate) fn is_this_end(info: &str, end: End) -> bool {
+    starts(info).any(|start| end_at(start) == Some(end))
 }
 
 /// The priority of the sockets of channels. On a Unix socket it changes nothing, so it marks those that take no locks.

@@ -26,6 +26,7 @@ Exit codes:
   3  the channel did not open
   4  every receiver went before all was sent
   5  the time was up
+  6  received from shm+broadcast, but too slowly, so that messages were missed
   128+N as shells count it, ended by signal N, with nothing left behind";
 
 /// Why the command did not do all that it was asked.
@@ -54,6 +55,13 @@ pub(crate) enum Failure {
     NoReceiver { address: Address, waited: Duration },
     /// Nothing came.
     Silence { address: Address, waited: Duration },
+    /// The sender was faster. All else was received, unless it is of no use with a hole.
+    Missed {
+        address: Address,
+        missed: u64,
+        /// Messages that are bytes of one whole.
+        is_whole: bool,
+    },
     /// A line, or something of a known length, is longer than the channel's messages.
     TooLong {
         address: Address,
@@ -107,6 +115,8 @@ pub(crate) enum Failure {
     Survey(SurveyError),
     /// Nothing has this address.
     Nothing(Address),
+    /// No object of ours has this path.
+    NoObject(PathBuf),
     /// What has the address cannot be opened.
     Unsound { path: PathBuf, state: State },
     /// Objects that were to be removed are still there.
@@ -138,8 +148,13 @@ impl Failure {
             | Self::Unopened { .. }
             | Self::NoReceiver { .. }
             | Self::Silence { .. } => 5,
+            Self::Missed { .. } => 6,
             Self::Left(left) if left.iter().any(|error| !refuses(error)) => 1,
-            Self::Open(_) | Self::Nothing(_) | Self::Unsound { .. } | Self::Left(_) => 3,
+            Self::Open(_)
+            | Self::Nothing(_)
+            | Self::NoObject(_)
+            | Self::Unsound { .. }
+            | Self::Left(_) => 3,
             Self::Send {
                 error: SendError::Disconnected,
                 ..
@@ -207,6 +222,24 @@ impl fmt::Display for Failure {
                 f,
                 "{address}: nothing came within {waited:?}; send to it, or wait longer"
             ),
+            Self::Missed {
+                address,
+                missed,
+                is_whole,
+            } => {
+                let what = messages(*missed);
+                match is_whole {
+                    true => write!(
+                        f,
+                        "{address}: the sender was faster, and {what} went by: what was written ends before the hole"
+                    ),
+                    false => write!(
+                        f,
+                        "{address}: the sender was faster, and {what} went by; all others were written"
+                    ),
+                }?;
+                f.write_str("; give both sides a larger capacity=SIZE, or use a transport whose senders wait")
+            }
             Self::TooLong {
                 address,
                 number,
@@ -279,6 +312,11 @@ impl fmt::Display for Failure {
                 write!(f, "{}: {error}", path.display())
             }
             Self::Survey(error) => write!(f, "{error}"),
+            Self::NoObject(path) => write!(
+                f,
+                "nothing of laneway's is at {}; laneway ls --all shows what there is",
+                path.display()
+            ),
             Self::Nothing(address) => write!(
                 f,
                 "nothing has the address {address}; laneway ls shows what there is, with --in DIR what is in other folders"

@@ -93,7 +93,7 @@ pub(crate) struct Side {
     pub(crate) side: &'static str,
     /// `channel` for all ends of that side since the channel was made, `end` for one since it was opened.
     pub(crate) scope: &'static str,
-    /// Who has the channel open.
+    /// Who has this side open; everybody who has the channel, if that is not known.
     pub(crate) processes: Vec<u32>,
     pub(crate) messages: u64,
     /// None if this side does not count them.
@@ -137,6 +137,11 @@ impl Side {
             End::Receiver => counters.received,
         };
         let all = flow(&watched.counters);
+        let users = match end {
+            _ if watched.senders.is_empty() && watched.receivers.is_empty() => &watched.processes,
+            End::Sender => &watched.senders,
+            End::Receiver => &watched.receivers,
+        };
         let rates = since.map(|(time, gone)| Rates::of(&flow(&gone), gone.drops, time));
         Self {
             id: watched.id.to_string(),
@@ -150,7 +155,7 @@ impl Side {
                 Scope::End(_) => "end",
             },
             // We look, and have it open for that only.
-            processes: others(&watched.processes),
+            processes: others(users),
             messages: all.messages,
             bytes: all.bytes,
             waits: all.waits,

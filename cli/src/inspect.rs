@@ -74,14 +74,15 @@ struct Shown {
 
 /// Runs it.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let address = named::channel(&arguments.address)?.address();
     let objects = rm::with_address(&arguments.place, &arguments.address)?;
-    if objects.is_empty() {
-        return Err(Failure::Nothing(address));
-    }
-    let place = match rm::folder_of(&address) {
+    let address = named::channel(&arguments.address).map(|channel| channel.address());
+    let place = match address.as_ref().ok().and_then(rm::folder_of) {
         Some(folder) => arguments.place.and(folder),
         None => arguments.place.clone(),
+    };
+    let address = match &address {
+        Ok(address) => address.to_string(),
+        Err(_) => arguments.address.clone(),
     };
     let watched = place.watched()?;
     let reading = Gauge::new(place.inventory().observer()).look()?;
@@ -108,7 +109,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         .collect();
     let report = Report {
         schema: SCHEMA,
-        address: address.to_string(),
+        address,
         objects: shown,
         endpoints,
     };

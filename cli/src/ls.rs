@@ -14,7 +14,7 @@ use crate::{
     exit::Failure,
     gauge::others,
     saved,
-    screen::{self, NONE, headed, table},
+    screen::{self, NONE, headed, lined_table},
     units,
 };
 
@@ -296,7 +296,7 @@ fn page(all: &[Row], objects: &[Object]) -> String {
     if all.is_empty() {
         return "nothing of laneway is here\n".to_owned();
     }
-    let mut rows = table();
+    let mut rows = lined_table();
     rows.set_header([
         "ADDRESS", "KIND", "OWNER", "USERS", "AGE", "SIZE", "DEPTH", "STATE",
     ]);

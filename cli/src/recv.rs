@@ -6,7 +6,7 @@ use laneway::{Deadline, End, Receiver, RecvError};
 
 use crate::{
     exit::{self, Failure},
-    framing::Framed,
+    framing::{Framed, Framing},
     named,
     opening::Opening,
     output::Output,
@@ -66,6 +66,7 @@ fn copy(arguments: &Arguments) -> Result<(), Failure> {
     let mut receiver = opening.receiver(arguments.timeout, &stop)?;
 
     let mut left = arguments.count.unwrap_or(u64::MAX);
+    let mut gone = 0;
     let mut batch = BATCH;
     while left > 0 {
         let max = usize::try_from(left.min(batch)).unwrap_or(1);
@@ -101,6 +102,12 @@ fn copy(arguments: &Arguments) -> Result<(), Failure> {
             }
             Err(RecvError::Empty) => {}
             Err(RecvError::Disconnected) => break,
+            Err(RecvError::Lagged { missed }) => {
+                gone += missed;
+                if framing == Framing::Raw {
+                    break;
+                }
+            }
             Err(error) => {
                 output.flush()?;
                 let address = opening.address();
@@ -112,5 +119,13 @@ fn copy(arguments: &Arguments) -> Result<(), Failure> {
             return Err(stopped);
         }
     }
-    output.flush()
+    output.flush()?;
+    match gone {
+        0 => Ok(()),
+        missed => Err(Failure::Missed {
+            address: opening.address(),
+            missed,
+            is_whole: framing == Framing::Raw,
+        }),
+    }
 }

@@ -37,7 +37,7 @@ Exit codes:
 #[command(after_help = HELP)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["address", "stale"]))]
 pub(crate) struct Arguments {
-    /// The channel whose objects go, as laneway ls shows it
+    /// The channel whose objects go, or a path, as laneway ls shows it
     address: Option<String>,
     /// All that is stale or half-made
     #[arg(long)]
@@ -116,9 +116,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         removed.iter().map(line).collect::<String>() + &stays(&others)
     };
     screen::print(&text)?;
-    if let Some(address) = arguments.address.as_ref().filter(|_| meant.is_empty()) {
-        return Err(Failure::Nothing(named::channel(address)?.address()));
-    }
     match left.is_empty() {
         true => Ok(()),
         false => Err(Failure::Left(
@@ -149,15 +146,30 @@ fn stays(others: &[Object]) -> String {
     text
 }
 
-/// The objects of the channel at an address.
+/// The objects of the channel at an address, or the one at a path, as `ls` shows what has no address. Never none.
 pub(crate) fn with_address(place: &Where, text: &str) -> Result<Vec<Object>, Failure> {
+    if text.starts_with('/') {
+        let path = Path::new(text);
+        let mut objects = match path.parent().filter(|folder| folder.is_dir()) {
+            Some(folder) => place.and(folder.to_owned()).survey()?,
+            None => Vec::new(),
+        };
+        objects.retain(|object| object.path == path);
+        return match objects.is_empty() {
+            true => Err(Failure::NoObject(path.to_owned())),
+            false => Ok(objects),
+        };
+    }
     let address = named::channel(text)?.address();
     let mut objects = match folder_of(&address) {
         Some(folder) => place.and(folder).survey()?,
         None => place.survey()?,
     };
     objects.retain(|object| object.belongs_to(&address));
-    Ok(objects)
+    match objects.is_empty() {
+        true => Err(Failure::Nothing(address)),
+        false => Ok(objects),
+    }
 }
 
 /// The folder that a path is in, if the name is one and the folder is there.

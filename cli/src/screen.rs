@@ -1,6 +1,6 @@
 //! What people read on a terminal, 100 columns wide at most.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use anstyle::Style;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
@@ -126,6 +126,15 @@ pub(crate) fn table() -> Table {
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(u16::try_from(WIDTH).unwrap_or(u16::MAX));
+    table
+}
+
+/// The same, in which a row is a line for whoever is no terminal.
+pub(crate) fn lined_table() -> Table {
+    let mut table = table();
+    if !std::io::stdout().is_terminal() {
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    }
     table
 }
 

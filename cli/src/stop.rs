@@ -5,9 +5,10 @@ use std::{
     fs, io,
     os::fd::AsFd,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    thread,
     time::Duration,
 };
 
@@ -17,7 +18,7 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
 };
 use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM},
     flag,
 };
 
@@ -26,10 +27,16 @@ use crate::exit::Failure;
 /// How long a call may block before it looks whether a signal came. Channels do not return on signals.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Knows whether a signal has asked us to end. A second one ends at once.
+/// How long we may take to end before another signal ends us at once. Some send two for one, as `timeout` does: to us, and to our group.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Knows whether a signal has asked us to end. Another one, a while later, ends at once.
 #[derive(Debug)]
 pub(crate) struct Stop {
     signal: Arc<AtomicUsize>,
+    /// Whether the next signal ends us.
+    again: Arc<AtomicBool>,
+    seen: OnceLock<()>,
 }
 
 impl Stop {
@@ -38,18 +45,20 @@ impl Stop {
         let signal = Arc::new(AtomicUsize::new(0));
         let again = Arc::new(AtomicBool::new(false));
         let ignored = ignored();
-        for number in [SIGINT, SIGTERM, SIGHUP] {
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
             if ignored >> (number - 1) & 1 == 1 {
                 continue;
             }
             let value = usize::try_from(number).unwrap_or_default();
-            // In this order: the first raises the flag that lets the second one end us.
             flag::register_conditional_default(number, Arc::clone(&again))
-                .and_then(|_| flag::register(number, Arc::clone(&again)))
                 .and_then(|_| flag::register_usize(number, Arc::clone(&signal), value))
                 .map_err(Failure::Signals)?;
         }
-        Ok(Self { signal })
+        Ok(Self {
+            signal,
+            again,
+            seen: OnceLock::new(),
+        })
     }
 
     /// An error if a signal came.
@@ -57,9 +66,26 @@ impl Stop {
         // ORDERING: Relaxed; the number is all that is published.
         match self.signal.load(Ordering::Relaxed) {
             0 => Ok(()),
-            signal => Err(Failure::Stopped(
-                c_int::try_from(signal).unwrap_or_default(),
-            )),
+            signal => {
+                self.seen.get_or_init(|| self.lose_patience());
+                Err(Failure::Stopped(
+                    c_int::try_from(signal).unwrap_or_default(),
+                ))
+            }
+        }
+    }
+
+    fn lose_patience(&self) {
+        let again = Arc::clone(&self.again);
+        let later = move || {
+            thread::sleep(PATIENCE);
+            // ORDERING: Relaxed; the flag is all that is published.
+            again.store(true, Ordering::Relaxed);
+        };
+        let spawned = thread::Builder::new().spawn(later);
+        if spawned.is_err() {
+            // ORDERING: Relaxed; as above.
+            self.again.store(true, Ordering::Relaxed);
         }
     }
 

@@ -9,7 +9,10 @@ use std::{
 
 use nix::unistd::Uid;
 
-use crate::shm::{board, name};
+use crate::{
+    End, presence,
+    shm::{board, name},
+};
 
 /// Device and inode.
 pub(super) type Place = (u64, u64);
@@ -20,7 +23,32 @@ pub(super) struct Open {
     /// Where it can be opened again.
     pub(super) path: PathBuf,
     pub(super) what: What,
+    pub(super) users: Openers,
+}
+
+/// Who has an object open.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Openers {
+    /// As whatever.
     pub(super) processes: BTreeSet<u32>,
+    pub(super) senders: BTreeSet<u32>,
+    pub(super) receivers: BTreeSet<u32>,
+}
+
+impl Openers {
+    /// Counts a process, whose descriptor the kernel tells this of.
+    fn add(&mut self, pid: u32, info: &str) {
+        self.processes.insert(pid);
+        let sides = [
+            (End::Sender, &mut self.senders),
+            (End::Receiver, &mut self.receivers),
+        ];
+        for (end, side) in sides {
+            if presence::is_this_end(info, end) {
+                side.insert(pid);
+            }
+        }
+    }
 }
 
 /// What an object is, by what the kernel calls it.
@@ -31,6 +59,9 @@ pub(super) enum What {
     /// The board of a process.
     Board,
 }
+
+/// How the link of a file starts that was made without a name, also when it has one by now.
+const UNNAMED: &[u8] = b"/dev/shm/#";
 
 /// All that interests us.
 #[derive(Debug, Default)]
@@ -54,25 +85,30 @@ impl Descriptors {
                 .metadata()
                 .is_ok_and(|meta| meta.uid() == Uid::effective().as_raw());
             if let Some(pid) = pid.filter(|_| ours) {
-                found.process(pid, entry.path().join("fd"));
+                found.process(pid, &entry.path());
             }
         }
         Ok(found)
     }
 
-    fn process(&mut self, pid: u32, folder: PathBuf) {
-        let all: Vec<PathBuf> = match fs::read_dir(folder) {
+    fn process(&mut self, pid: u32, folder: &Path) {
+        let all: Vec<PathBuf> = match fs::read_dir(folder.join("fd")) {
             Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
             Err(_) => return,
         };
         let mut others = Vec::new();
+        let mut unnamed = Vec::new();
         let mut has_board = false;
         for path in all {
             let Ok(link) = fs::read_link(&path) else {
                 continue;
             };
-            let Some(what) = what(link.as_os_str().as_bytes()) else {
-                others.push(path);
+            let link = link.as_os_str().as_bytes();
+            let Some(what) = what(link) else {
+                match link.starts_with(UNNAMED) {
+                    true => unnamed.push(path),
+                    false => others.push(path),
+                }
                 continue;
             };
             // Ends may write; who only may read watches, as we do.
@@ -81,12 +117,19 @@ impl Descriptors {
             }
             has_board |= what == What::Board;
             if let Some(place) = place(&path) {
+                let info = info(folder, &path);
                 let open = self.objects.entry(place).or_insert_with(|| Open {
                     path,
                     what,
-                    processes: BTreeSet::new(),
+                    users: Openers::default(),
                 });
-                open.processes.insert(pid);
+                open.users.add(pid, &info);
+            }
+        }
+        // Whoever made a segment has it open by no name; the same end has it open by its name too.
+        for path in unnamed {
+            if let Some(open) = place(&path).and_then(|place| self.objects.get_mut(&place)) {
+                open.users.add(pid, &info(folder, &path));
             }
         }
         if has_board {
@@ -95,6 +138,12 @@ impl Descriptors {
             }
         }
     }
+}
+
+/// What the kernel tells of a descriptor.
+fn info(process: &Path, descriptor: &Path) -> String {
+    let number = descriptor.file_name().unwrap_or_default();
+    fs::read_to_string(process.join("fdinfo").join(number)).unwrap_or_default()
 }
 
 /// Whether a descriptor is open for writing, by how `/proc` shows its link.

@@ -1,7 +1,7 @@
 //! Watching what goes through the channels of this machine.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     fmt,
     fs::{File, OpenOptions},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
@@ -14,7 +14,7 @@ use crate::{
     Address, Counters, Depth,
     inventory::{
         SurveyError,
-        descriptors::{Descriptors, Place, What},
+        descriptors::{Descriptors, Openers, Place, What},
         folder::Entry,
         segment, slots,
     },
@@ -54,6 +54,10 @@ pub struct Watched {
     pub counters: Counters,
     /// The processes of this user that have the channel open, of an end those that may be using it; in order. Empty if nobody has, or only others.
     pub processes: Vec<u32>,
+    /// Those of them that are known to have a sending end open; none of an end that counts for itself.
+    pub senders: Vec<u32>,
+    /// The same of receiving ends.
+    pub receivers: Vec<u32>,
     /// What is waiting in the channel; nothing is told of a pipe or FIFO.
     pub depth: Depth,
     /// How many bytes the channel holds, its own headers included.
@@ -117,21 +121,21 @@ impl Observer {
             move |source| SurveyError { path, source }
         };
         let mut open = Descriptors::take().map_err(failed("/proc"))?;
-        let mut seen: HashMap<Place, (PathBuf, What, BTreeSet<u32>)> = HashMap::new();
+        let mut seen: HashMap<Place, (PathBuf, What, Openers)> = HashMap::new();
         for name in name::all(name::PREFIX).map_err(failed(name::DIRECTORY))? {
             let path = name::path(&name);
             if let Ok(meta) = std::fs::symlink_metadata(&path) {
                 let place = (meta.dev(), meta.ino());
-                let processes = open.objects.remove(&place).map(|open| open.processes);
-                seen.insert(place, (path, What::Segment, processes.unwrap_or_default()));
+                let users = open.objects.remove(&place).map(|open| open.users);
+                seen.insert(place, (path, What::Segment, users.unwrap_or_default()));
             }
         }
         let others = open.objects.drain();
-        seen.extend(others.map(|(place, open)| (place, (open.path, open.what, open.processes))));
+        seen.extend(others.map(|(place, open)| (place, (open.path, open.what, open.users))));
         self.kept.retain(|place, _| seen.contains_key(place));
         let mut entries = None;
         let mut all = Vec::new();
-        for (place, (path, what, processes)) in seen {
+        for (place, (path, what, users)) in seen {
             let kept = match self.kept.entry(place) {
                 std::collections::hash_map::Entry::Occupied(kept) => kept.into_mut(),
                 std::collections::hash_map::Entry::Vacant(new) => {
@@ -146,7 +150,7 @@ impl Observer {
             match kept {
                 Kept::Other => {}
                 Kept::Board(file) => {
-                    all.extend(slots::read(file, place, &processes, &open.holders))
+                    all.extend(slots::read(file, place, &users.processes, &open.holders))
                 }
                 Kept::Segment {
                     file,
@@ -162,7 +166,9 @@ impl Observer {
                         id,
                         address: address.clone(),
                         counters,
-                        processes: processes.into_iter().collect(),
+                        processes: users.processes.into_iter().collect(),
+                        senders: users.senders.into_iter().collect(),
+                        receivers: users.receivers.into_iter().collect(),
                         depth,
                         capacity: Some(capacity),
                     }));

@@ -13,22 +13,19 @@ use crate::{
     presence,
     ring::state::SLOT,
     shm::{
-        layout::{LAYOUT, LINED, MAGIC, QUEUE, Shape},
+        layout::{self, LAYOUT, LEDGER, LINED, MAGIC, QUEUE, Shape},
         name, object, reading,
     },
     transport::family::queue_place::{self, ANONYMOUS, WHO, file_name, key_of, queue_of},
 };
 
-/// The kinds of segments with a name, as docs/layout.md numbers them, and their schemes.
+/// The kinds of segments with a name, and their schemes.
 const RINGS: [(u32, &str); 4] = [
-    (1, "shm+lock"),
-    (3, "shm+spsc"),
-    (4, "shm+mpmc"),
-    (9, "shm+broadcast"),
+    (layout::LOCKED, "shm+lock"),
+    (layout::SPSC, "shm+spsc"),
+    (LINED, "shm+mpmc"),
+    (layout::BROADCAST, "shm+broadcast"),
 ];
-/// That of a ledger.
-const LEDGER: u32 = 5;
-
 /// What the names of ledgers start with.
 const LEDGER_NAME: &str = "laneway.queue.";
 /// What those of queues start with.

@@ -81,6 +81,8 @@ fn slot(
         address,
         counters: reading::of(end, sum),
         processes,
+        senders: Vec::new(),
+        receivers: Vec::new(),
         depth: Depth::default(),
         capacity: Some(word(CAPACITY)).filter(|bytes| *bytes > 0),
     })

@@ -18,7 +18,7 @@ use crate::{
     process::give::{self, Give},
     ring::Data,
     shm::{
-        layout::{Header, LAYOUT, MAGIC, Shape},
+        layout::{self, Header, LAYOUT, MAGIC, Shape},
         object::LEAST,
         plan::Plan,
         segment::Segment,
@@ -26,8 +26,6 @@ use crate::{
     sync::Ordering,
 };
 
-/// The segment's kind.
-const KIND: u32 = 6;
 /// Where the first of the two places of the value starts. At 0 is a word that tells which is valid.
 const PLACES: u64 = 64;
 
@@ -88,7 +86,7 @@ fn with_plan<T>(
         shape: Shape {
             magic: MAGIC,
             layout: LAYOUT,
-            kind: KIND,
+            kind: layout::SHARED,
             capacity: capacity.ok_or_else(too_large)?,
             max_message: size as u64,
             lock: 0,

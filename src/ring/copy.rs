@@ -12,23 +12,29 @@ const PAGE: usize = 4096;
 /// Targets this far behind their source are fast again.
 const FAR: usize = 64;
 
-/// Whether to copy so many bytes from here to there piece by piece.
+/// The bytes to copy at a time, of `len`, from here to there.
 #[inline]
-pub(crate) fn is_slow(to: *const u8, from: *const u8, len: usize) -> bool {
-    len > PIECE && {
-        let behind = to.addr().wrapping_sub(from.addr()) % PAGE;
-        behind != 0 && behind < FAR
+pub(crate) fn piece(to: *const u8, from: *const u8, len: usize) -> usize {
+    let behind = to.addr().wrapping_sub(from.addr()) % PAGE;
+    match (1..FAR).contains(&behind) {
+        true => PIECE,
+        false => len,
     }
 }
 
 /// Copies as [`copy_from_slice`](slice::copy_from_slice) does; the lengths must be the same.
 #[inline]
 pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
-    if is_slow(to.as_ptr(), from.as_ptr(), from.len()) {
-        for (to, from) in to.chunks_mut(PIECE).zip(from.chunks(PIECE)) {
-            to.copy_from_slice(from);
-        }
-    } else {
+    match from.len() > PIECE {
+        true => copy_long(to, from),
+        false => to.copy_from_slice(from),
+    }
+}
+
+#[inline(never)]
+fn copy_long(to: &mut [u8], from: &[u8]) {
+    let size = piece(to.as_ptr(), from.as_ptr(), from.len());
+    for (to, from) in to.chunks_mut(size).zip(from.chunks(size)) {
         to.copy_from_slice(from);
     }
 }
@@ -52,7 +58,7 @@ mod tests {
         for start in 0..PAGE + FAR {
             room.fill(0xff);
             let to = &mut room[start..start + LEN];
-            slow += usize::from(is_slow(to.as_ptr(), from.as_ptr(), LEN));
+            slow += usize::from(piece(to.as_ptr(), from.as_ptr(), LEN) < LEN);
             copy(to, &from);
             assert_eq!(to, from, "at {start}");
             assert_eq!(room[start + LEN], 0xff, "at {start}");

@@ -20,7 +20,7 @@ use crate::{
         record::{self, Kind},
     },
     sync::{AtomicU64, Ordering},
-    tally::Tally,
+    tally::{Tally, Uncounted},
 };
 
 /// Why nothing moved.
@@ -173,6 +173,7 @@ impl<'a, L: Lock> Locked<'a, L> {
         };
         let mut tail = start;
         let mut pushed = 0;
+        let mut uncounted = Uncounted::default();
         for message in messages {
             let size = record::size(message.len());
             let (_, left) = self.data.place(tail);
@@ -185,8 +186,7 @@ impl<'a, L: Lock> Locked<'a, L> {
                     .map_err(|_| Stuck::Corrupt)?;
                 tail = tail.wrapping_add(pad as u64);
             }
-            // Here the length is at hand.
-            self.cursors.tally.add_bytes(message.len());
+            uncounted.add(message.len());
             record::write_header(self.data, tail, Kind::Message, message.len())
                 .map_err(|_| Stuck::Corrupt)?;
             let text = tail.wrapping_add(record::HEADER as u64);
@@ -199,7 +199,7 @@ impl<'a, L: Lock> Locked<'a, L> {
             // ORDERING: Release; pairs with the Acquire in `pop`: who sees the tail sees the records.
             self.cursors.tail.store(tail, Ordering::Release);
             crash::reach(Point::LockedPublished);
-            self.cursors.tally.add_messages(pushed);
+            self.cursors.tally.add_batch(pushed, &mut uncounted);
         }
         drop(section);
         if pushed == 0 && !messages.is_empty() {
@@ -339,18 +339,35 @@ impl Free<'_> {
         if tail.wrapping_sub(seen).saturating_add(wanted) <= self.capacity {
             return Ok(true);
         }
-        // ORDERING: Acquire; pairs with the Release in `pop`.
-        let head = self.cursors.head.load(Ordering::Acquire);
-        // ORDERING: Relaxed; as above.
-        self.cursors.seen.store(head, Ordering::Relaxed);
-        let used = tail.wrapping_sub(head);
+        let cursors = self.cursors;
+        let used = look(
+            cursors.head,
+            cursors.seen,
+            tail,
+            self.capacity,
+            cursors.tally,
+        );
         if used > self.capacity {
             // Our own records of this batch are not published yet, but the room for them was checked.
             return Err(Stuck::Corrupt);
         }
-        self.cursors.tally.saw(used);
         Ok(used.saturating_add(wanted) <= self.capacity)
     }
+}
+
+/// Looks how far consumers have come, and tells the bytes between there and `tail`. A call, so that the loop around it keeps its registers.
+#[cold]
+#[inline(never)]
+fn look(head: &AtomicU64, seen: &AtomicU64, tail: u64, capacity: u64, tally: &Tally) -> u64 {
+    // ORDERING: Acquire; pairs with the Release in `pop`.
+    let head = head.load(Ordering::Acquire);
+    // ORDERING: Relaxed; a value for later holders of this lock.
+    seen.store(head, Ordering::Relaxed);
+    let used = tail.wrapping_sub(head);
+    if used <= capacity {
+        tally.saw(used);
+    }
+    used
 }
 
 #[cfg(test)]

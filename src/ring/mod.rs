@@ -24,6 +24,7 @@ pub(crate) mod broadcast;
 pub(crate) mod copy;
 pub(crate) mod locked;
 pub(crate) mod mpmc;
+pub(crate) mod pace;
 pub(crate) mod record;
 pub(crate) mod spsc;
 pub(crate) mod state;
@@ -91,10 +92,16 @@ impl Data<'_> {
     /// Copies `bytes` to `offset`.
     #[inline]
     pub(crate) fn write(&self, offset: u64, bytes: &[u8]) -> Result<(), OutOfBounds> {
-        let to = self.range(offset, bytes.len())?;
-        if copy::is_slow(to.as_ptr(), bytes.as_ptr(), bytes.len()) {
-            return self.write_pieces(offset, bytes);
+        match bytes.len() > copy::PIECE {
+            true => self.write_long(offset, bytes),
+            false => self.write_short(offset, bytes),
         }
+    }
+
+    /// The same of a few bytes, [`copy::PIECE`] at most, where instructions count.
+    #[inline(always)]
+    pub(crate) fn write_short(&self, offset: u64, bytes: &[u8]) -> Result<(), OutOfBounds> {
+        let to = self.range(offset, bytes.len())?;
         // SAFETY: by R1, R2 and R3.
         unsafe { to.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len()) };
         Ok(())
@@ -103,32 +110,48 @@ impl Data<'_> {
     /// Copies bytes from `offset` until `buf` is full.
     #[inline]
     pub(crate) fn read(&self, offset: u64, buf: &mut [u8]) -> Result<(), OutOfBounds> {
+        match buf.len() > copy::PIECE {
+            true => self.read_long(offset, buf),
+            false => self.read_short(offset, buf),
+        }
+    }
+
+    /// The same of a few bytes, [`copy::PIECE`] at most.
+    #[inline(always)]
+    pub(crate) fn read_short(&self, offset: u64, buf: &mut [u8]) -> Result<(), OutOfBounds> {
         let len = buf.len();
         let from = self.range(offset, len)?;
-        if copy::is_slow(buf.as_ptr(), from.as_ptr(), len) {
-            return self.read_pieces(offset, buf);
-        }
         // SAFETY: by R1, R2 and R3.
         unsafe { from.copy_to_nonoverlapping(NonNull::from(buf).cast(), len) };
         Ok(())
     }
 
-    #[cold]
-    fn write_pieces(&self, offset: u64, bytes: &[u8]) -> Result<(), OutOfBounds> {
+    /// The same of many bytes; by value, so that the caller need not have it in memory.
+    #[inline(never)]
+    fn write_long(self, offset: u64, bytes: &[u8]) -> Result<(), OutOfBounds> {
+        let all = self.range(offset, bytes.len())?;
+        let size = copy::piece(all.as_ptr(), bytes.as_ptr(), bytes.len());
         let mut at = offset;
-        for piece in bytes.chunks(copy::PIECE) {
-            self.write(at, piece)?;
+        for piece in bytes.chunks(size) {
+            let to = self.range(at, piece.len())?;
+            // SAFETY: by R1, R2 and R3.
+            unsafe { to.copy_from_nonoverlapping(NonNull::from(piece).cast(), piece.len()) };
             at = at.wrapping_add(piece.len() as u64);
         }
         Ok(())
     }
 
-    #[cold]
-    fn read_pieces(&self, offset: u64, buf: &mut [u8]) -> Result<(), OutOfBounds> {
+    #[inline(never)]
+    fn read_long(self, offset: u64, buf: &mut [u8]) -> Result<(), OutOfBounds> {
+        let all = self.range(offset, buf.len())?;
+        let size = copy::piece(buf.as_ptr(), all.as_ptr(), buf.len());
         let mut at = offset;
-        for piece in buf.chunks_mut(copy::PIECE) {
-            self.read(at, piece)?;
-            at = at.wrapping_add(piece.len() as u64);
+        for piece in buf.chunks_mut(size) {
+            let len = piece.len();
+            let from = self.range(at, len)?;
+            // SAFETY: by R1, R2 and R3.
+            unsafe { from.copy_to_nonoverlapping(NonNull::from(piece).cast(), len) };
+            at = at.wrapping_add(len as u64);
         }
         Ok(())
     }

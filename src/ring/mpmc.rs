@@ -25,6 +25,7 @@ use crate::{
     crash::{self, Point, Step},
     ring::{
         Data, OutOfBounds, hold_off,
+        pace::Pace,
         state::{LAP_MASK, NOBODY, Phase, SLOT, State, slots},
     },
     sync::{AtomicU64, Ordering},
@@ -76,42 +77,6 @@ impl Backoff {
             std::hint::spin_loop();
         }
         self.0 = (self.0 + 2).min(4);
-    }
-}
-
-/// A consumer's knowledge of how far producers have come, so that it does not touch what they are writing before it must: the
-/// same as in the ring for one producer and one consumer.
-#[derive(Debug, Default)]
-pub(crate) struct Pace {
-    /// Claimed up to here.
-    tail: u64,
-    /// Whether the last look found a message.
-    hit: bool,
-    /// Whether it found several.
-    streams: bool,
-}
-
-impl Pace {
-    /// Whether what is at `place` was claimed a while ago.
-    #[inline]
-    fn knows(&self, place: u64, count: u64) -> bool {
-        (1..=count).contains(&self.tail.wrapping_sub(place))
-    }
-
-    #[inline]
-    fn missed(&mut self) {
-        (self.hit, self.streams) = (false, false);
-    }
-
-    #[inline]
-    fn found(&mut self, tail: &AtomicU64, behind: u64) {
-        // A lone message is not worth a look at the tail's line, which a producer has.
-        if self.hit {
-            // ORDERING: Relaxed; a hint.
-            self.tail = tail.load(Ordering::Relaxed);
-            self.streams = self.tail.wrapping_sub(behind).cast_signed() > 4;
-        }
-        self.hit = true;
     }
 }
 
@@ -293,10 +258,17 @@ impl<'a> Ring<'a> {
         if end.wrapping_sub(freed) <= self.count() || place.wrapping_sub(freed) > self.count() {
             return Ok(true);
         }
-        let freed = self.reclaim()?;
-        self.tally
-            .saw(place.wrapping_sub(freed).min(self.count()) * SLOT as u64);
+        let freed = self.make_room(place)?;
         Ok(end.wrapping_sub(freed) <= self.count())
+    }
+
+    /// Gives back what can be, counts how much is left before `place`, and tells how far everything is free.
+    #[cold]
+    fn make_room(&self, place: u64) -> Result<u64, Stuck> {
+        let freed = self.reclaim()?;
+        let used = place.wrapping_sub(freed).min(self.count());
+        self.tally.saw(used * SLOT as u64);
+        Ok(freed)
     }
 
     /// Gives the room of finished records back, and tells how far.

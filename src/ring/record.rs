@@ -53,10 +53,16 @@ pub(crate) const fn header(kind: Kind, len: usize) -> u64 {
     (kind.word() as u64) << 32 | len as u64 & 0xffff_ffff
 }
 
+/// The length in a header, whatever it is worth.
+#[inline]
+pub(crate) const fn length(word: u64) -> u64 {
+    word & 0xffff_ffff
+}
+
 /// The length of the message that a header tells of, if the record ends before the `left` bytes do that there are from its start.
 #[inline]
 pub(crate) fn message(word: u64, left: usize) -> Option<usize> {
-    let len = usize::try_from(word & 0xffff_ffff).ok()?;
+    let len = usize::try_from(length(word)).ok()?;
     let fits = word >> 32 == Kind::Message.word() as u64 && len <= left.wrapping_sub(HEADER);
     (fits && left >= HEADER).then_some(len)
 }
@@ -65,7 +71,7 @@ pub(crate) fn message(word: u64, left: usize) -> Option<usize> {
 #[inline]
 pub(crate) fn parse(word: u64, left: usize) -> Result<(Kind, usize), OutOfBounds> {
     let kind = u32::try_from(word >> 32).ok().and_then(Kind::of);
-    let len = usize::try_from(word & 0xffff_ffff).map_err(|_| OutOfBounds)?;
+    let len = usize::try_from(length(word)).map_err(|_| OutOfBounds)?;
     if len > left - HEADER.min(left) {
         return Err(OutOfBounds);
     }

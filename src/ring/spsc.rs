@@ -18,7 +18,7 @@
 use crate::{
     crash::{self, Point, Step},
     ring::{
-        Data, OutOfBounds, hold_off,
+        Data, OutOfBounds, copy, hold_off,
         record::{self, Kind},
     },
     sync::{AtomicU64, Ordering},
@@ -176,7 +176,7 @@ impl Producer {
         }
     }
 
-    /// Sends a message, if there is room for it where the last one ended: the shortest way, which is nearly always open.
+    /// Sends a short message, if there is room for it where the last one ended: the shortest way, which is nearly always open.
     /// `false` if not; then [`append`](Self::append) knows more. No batch may be open.
     #[inline(always)]
     pub(crate) fn send(&mut self, ring: Ring<'_>, message: &[u8]) -> bool {
@@ -185,11 +185,12 @@ impl Producer {
         let end = self.tail.wrapping_add(size as u64);
         let behind = end.wrapping_add(record::HEADER as u64);
         let used = behind.wrapping_sub(self.head);
-        if size > left || used > ring.data.capacity() as u64 {
+        let is_long = message.len() > copy::PIECE;
+        if is_long || size > left || used > ring.data.capacity() as u64 {
             return false;
         }
         let text = self.tail.wrapping_add(record::HEADER as u64);
-        if ring.data.write(text, message).is_err() {
+        if ring.data.write_short(text, message).is_err() {
             return false;
         }
         crash::reach(Point::SpscWritten);
@@ -306,6 +307,12 @@ impl Consumer {
         word
     }
 
+    /// Whether the next message was found.
+    #[inline]
+    pub(crate) const fn has_found(&self) -> bool {
+        self.peeked.is_some()
+    }
+
     /// Finds the next message.
     #[inline(always)]
     pub(crate) fn peek(&mut self, ring: Ring<'_>) -> Result<usize, Stuck> {
@@ -324,7 +331,7 @@ impl Consumer {
         self.skip(ring, word)
     }
 
-    /// Receives the next message, if it is there and `buf` has room for it, and tells its length: the shortest way, which
+    /// Receives the next message, if it is there and short, and `buf` has room for it, and tells its length: the shortest way, which
     /// is nearly always open. `None` if not; then [`peek`](Self::peek) knows more.
     #[inline(always)]
     pub(crate) fn recv(&mut self, ring: Ring<'_>, buf: &mut [u8]) -> Option<usize> {
@@ -333,12 +340,16 @@ impl Consumer {
         }
         let word = self.look(ring);
         let len = record::message(word, ring.data.place(self.head).1)?;
+        if len > copy::PIECE {
+            self.peeked = Some(len);
+            return None;
+        }
         let text = self.head.wrapping_add(record::HEADER as u64);
         if len == buf.len() {
             // A length that the compiler may know: then these are a few moves and no call.
-            ring.data.read(text, buf).ok()?;
+            ring.data.read_short(text, buf).ok()?;
         } else {
-            ring.data.read(text, buf.get_mut(..len)?).ok()?;
+            ring.data.read_short(text, buf.get_mut(..len)?).ok()?;
         }
         self.advance(len);
         crash::reach(Point::SpscStepped);
@@ -355,9 +366,7 @@ impl Consumer {
         if ahead <= ring.data.capacity() as u64 && tail & 7 == 0 {
             self.tail = tail;
         }
-        let (_, left) = ring.data.place(self.head);
-        let own = record::message(word, left).map_or(0, record::size);
-        self.streams = ahead > own as u64 + 256;
+        self.streams = ahead > record::length(word) + 256;
     }
 
     /// Steps over the filler at the end of the ring, or over nonsense not.

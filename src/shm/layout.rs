@@ -18,10 +18,20 @@ pub(crate) const LAYOUT: u32 = 4;
 /// Where the data start, from the start of the segment.
 pub(crate) const DATA: usize = 1024;
 
+/// The kind of a ring under locks.
+pub(crate) const LOCKED: u32 = 1;
 /// The kind of the segment beside a System V queue.
 pub(crate) const QUEUE: u32 = 2;
-/// The kind of segment that has a line of counters for each end behind its state words.
+/// The kind of a ring for one sender and one receiver.
+pub(crate) const SPSC: u32 = 3;
+/// The kind of a ring for many, which has a line of counters for each end behind its state words.
 pub(crate) const LINED: u32 = 4;
+/// The kind of a queue's ledger.
+pub(crate) const LEDGER: u32 = 5;
+/// The kind of a shared value.
+pub(crate) const SHARED: u32 = 6;
+/// The kind of a ring whose receivers all see everything.
+pub(crate) const BROADCAST: u32 = 9;
 /// How many lines it has: as many as there can be ends.
 pub(crate) const LINES: u16 = 1023;
 

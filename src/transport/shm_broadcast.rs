@@ -9,7 +9,7 @@ use crate::{
     Address, AddressError, Capabilities, Channel, Delivery, End, Fan, Handoff, Key, Limits,
     OpenError, OpenErrorKind, Transport,
     ring::broadcast::{Consumer, Place, Ring, Stuck},
-    shm::segment::Segment,
+    shm::{layout, segment::Segment},
     transport::family::ring_options::{self, RingKind, RingOptions, ring_builder},
 };
 
@@ -114,7 +114,7 @@ impl ShmBroadcast {
     #[expect(clippy::unused_self, reason = "as the other rings have it")]
     fn kind(&self) -> RingKind<'static> {
         RingKind {
-            kind: 9,
+            kind: layout::BROADCAST,
             lock: 0,
             exclusive: |end| end == End::Sender,
             discards: false,

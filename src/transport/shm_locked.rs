@@ -8,7 +8,10 @@ use crate::{
     Address, AddressError, Capabilities, Channel, Deadline, Depth, End, Endpoint, Fan, Key, Limits,
     OpenError, Overflow, SendError, Sender, Transport,
     ring::locked::{Cursors, Locked, Stuck},
-    shm::{layout::Header, segment::Segment},
+    shm::{
+        layout::{self, Header},
+        segment::Segment,
+    },
     sys::raw_sync::RawSyncMutex,
     transport::family::{
         holder::{Held, Holder, line},
@@ -84,7 +87,7 @@ impl ShmLocked {
     fn kind(&self) -> RingKind<'static> {
         match self.lock {
             LockChoice::Robust => RingKind {
-                kind: 1,
+                kind: layout::LOCKED,
                 lock: 0,
                 exclusive: |_| false,
                 discards: true,
@@ -92,7 +95,7 @@ impl ShmLocked {
                 prepare: &|header| LockChoice::Robust.init(header),
             },
             LockChoice::RawSync => RingKind {
-                kind: 1,
+                kind: layout::LOCKED,
                 lock: 1,
                 exclusive: |_| false,
                 // A sender has no handle on the receivers' mutex.

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use crate::{
     Address, AddressError, Capabilities, Channel, Depth, Key, Limits, Transport,
     ring::spsc::Ring,
-    shm::segment::Segment,
+    shm::{layout, segment::Segment},
     sync::Ordering,
     transport::family::ring_options::{
         self, RingKind, RingOptions, overflow_builder, ring_builder, ring_channel,
@@ -50,7 +50,7 @@ impl ShmSpsc {
     #[expect(clippy::unused_self, reason = "what ring_channel asks for")]
     fn kind(&self) -> RingKind<'static> {
         RingKind {
-            kind: 3,
+            kind: layout::SPSC,
             lock: 0,
             exclusive: |_| true,
             discards: false,

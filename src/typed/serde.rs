@@ -122,6 +122,22 @@ mod tests {
     }
 
     #[test]
+    fn a_value_waits_for_no_more_room_than_it_needs() {
+        let (mut tx, mut rx) = pair::<Vec<u8>>("shm:?capacity=4KiB&max_message=1KiB");
+        for _ in 0..5 {
+            tx.try_send(&vec![1; 700]).expect("there is room");
+        }
+        tx.send_by(
+            &vec![2; 8],
+            Deadline::after(std::time::Duration::from_secs(60)),
+        )
+        .expect("there is room for little");
+        for length in [700, 700, 700, 700, 700, 8] {
+            assert_eq!(rx.try_recv().expect("is there").len(), length);
+        }
+    }
+
+    #[test]
     fn another_type_is_refused_and_other_bytes_are_told() {
         let (tx, rx) = crate::channel("shm:")
             .expect("an address")

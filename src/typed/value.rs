@@ -251,13 +251,18 @@ impl<T: Value, S: Sender> ValueSender<T, S> {
         self.sender.send_by(&self.scratch, deadline)
     }
 
-    /// Most values are about as long as the last: so room for that is taken, and only a value that does not fit is measured.
+    /// Most values are about as long as the last: so room for that is taken, and only a value that does not fit, or would have to wait
+    /// for more room than it needs, is measured.
     #[inline]
     fn send_in_place(&mut self, value: &T, deadline: Deadline) -> Result<(), SendError> {
-        match self.sender.reserve(self.room, deadline) {
+        match self.sender.reserve(self.room, Deadline::NOW) {
             Ok(room) => {
                 if let Some(len) = value.write_in_place(room) {
-                    return self.commit(len);
+                    match self.commit(len) {
+                        // Others reserve beside the channel, and wait here.
+                        Err(SendError::Full) => {}
+                        sent => return sent,
+                    }
                 }
             }
             // Less may do.

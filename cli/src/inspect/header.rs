@@ -4,7 +4,7 @@ use laneway::inventory::Field;
 use serde::Serialize;
 
 /// What each kind of segment is, from 1.
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 9] = [
     "shm+lock:",
     "the segment beside a System V queue",
     "shm+spsc:",
@@ -13,6 +13,7 @@ const KINDS: [&str; 8] = [
     "a process::Shared",
     "the cells of a process::Pool",
     "the counters of a process::Pipeline",
+    "shm+broadcast:",
 ];
 
 /// A field as it is shown.
@@ -89,7 +90,7 @@ fn meaning(field: &Field) -> String {
             _ => "both have been there",
         }
         .to_owned(),
-        ("", "changes") => "ends opened and closed".to_owned(),
+        ("", "changes") => "how often ends were opened, closed, or found dead".to_owned(),
         ("", "fences") => match word {
             0 => "everybody's system has membarrier",
             _ => "publishers must fence",

@@ -27,7 +27,7 @@ const PROCESSES: usize = 40;
 /// The columns behind the address, with their heads, and the fewest cells that they have.
 const COLUMNS: [(&str, usize); 8] = [
     ("SIDE", 4),
-    ("PROCESS", 16),
+    ("PROCESS", 13),
     ("MSG/S", 7),
     ("BYTES/S", 8),
     ("BLOCKED", 7),
@@ -35,6 +35,10 @@ const COLUMNS: [(&str, usize); 8] = [
     ("DROPS", 6),
     ("DEPTH", 15),
 ];
+/// What a narrow terminal does not show, the first first.
+const SPARED: [&str; 5] = ["WAKES/S", "BYTES/S", "PROCESS", "DROPS", "BLOCKED"];
+/// The fewest columns of an address.
+const ADDRESS: usize = 16;
 /// Those that are to the left.
 const LEFT: [&str; 3] = ["SIDE", "PROCESS", "DEPTH"];
 
@@ -153,22 +157,16 @@ impl<'a> Page<'a> {
         if self.channels.is_empty() {
             return vec!["no channel of this user is open".to_owned()];
         }
-        let others: usize = COLUMNS.iter().map(|(_, width)| width + 2).sum();
         let longest = self.channels.iter().flatten();
         let longest = longest.map(|side| title(side).chars().count()).max();
-        let wide = columns.saturating_sub(others).max(16);
-        let width = longest.unwrap_or(0).clamp(7, wide);
-        // What the addresses leave is the processes'.
-        let spare = wide - width;
-        let widths = COLUMNS.map(|(name, least)| match name {
-            "PROCESS" => least.saturating_add(spare).min(PROCESSES),
-            _ => least,
-        });
+        let widths = widths(columns, longest.unwrap_or(0));
+        let (width, widths) = (widths.0, &widths.1);
         let mut head = format!("{BOLD}{:width$}", "ADDRESS");
-        for ((name, _), column) in COLUMNS.into_iter().zip(widths) {
-            match LEFT.contains(&name) {
-                true => _ = write!(head, "  {name:column$}"),
-                false => _ = write!(head, "  {name:>column$}"),
+        for ((name, _), column) in COLUMNS.iter().zip(widths) {
+            match (column, LEFT.contains(name)) {
+                (0, _) => {}
+                (column, true) => _ = write!(head, "  {name:column$}"),
+                (column, false) => _ = write!(head, "  {name:>column$}"),
             }
         }
         let mut lines = vec![format!("{}{BOLD:#}", head.trim_end())];
@@ -178,11 +176,37 @@ impl<'a> Page<'a> {
                     0 => title(side),
                     _ => String::new(),
                 };
-                lines.push(row(side, &fit(&name, width), number == 0, &widths));
+                lines.push(row(side, &fit(&name, width), number == 0, widths));
             }
         }
         lines
     }
+}
+
+/// The cells of the address, and of each column behind it, where there are so many in all; none of what there is no room for.
+fn widths(columns: usize, longest: usize) -> (usize, [usize; COLUMNS.len()]) {
+    let mut widths = COLUMNS.map(|(_, least)| least);
+    let taken = |widths: &[usize]| -> usize {
+        let shown = widths.iter().filter(|width| **width > 0);
+        shown.map(|width| width + 2).sum()
+    };
+    for spared in SPARED {
+        if taken(&widths) + ADDRESS <= columns {
+            break;
+        }
+        for (width, (name, _)) in widths.iter_mut().zip(COLUMNS) {
+            *width = if name == spared { 0 } else { *width };
+        }
+    }
+    let wide = columns.saturating_sub(taken(&widths)).max(ADDRESS);
+    let address = longest.clamp(7, wide);
+    // What the addresses leave is the processes'.
+    for (width, (name, _)) in widths.iter_mut().zip(COLUMNS) {
+        if name == "PROCESS" && *width > 0 {
+            *width = width.saturating_add(wide - address).min(PROCESSES);
+        }
+    }
+    (address, widths)
 }
 
 /// Whether two sides are of one channel.
@@ -241,6 +265,9 @@ fn row(side: &Side, name: &str, is_first: bool, widths: &[usize]) -> String {
     ];
     let mut line = format!("{BOLD}{name}{BOLD:#}");
     for (((head, _), width), (style, text)) in COLUMNS.iter().zip(widths).zip(cells) {
+        if *width == 0 {
+            continue;
+        }
         let text = fit(&text, *width);
         let text = text.trim_end();
         let blanks = " ".repeat(width.saturating_sub(text.chars().count()));
@@ -365,6 +392,17 @@ mod tests {
             (1e16, "10000T"),
         ] {
             assert_eq!(short(number), text);
+        }
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        for (columns, shown) in [(200, 8), (120, 8), (99, 8), (80, 6), (64, 4), (48, 3)] {
+            let (address, widths) = widths(columns, 60);
+            let behind = widths.iter().filter(|width| **width > 0);
+            assert_eq!(behind.clone().count(), shown, "{columns}");
+            let wide = address + behind.map(|width| width + 2).sum::<usize>();
+            assert!(wide <= columns && address >= ADDRESS, "{columns}: {wide}");
         }
     }
 

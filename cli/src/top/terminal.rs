@@ -9,8 +9,8 @@ use crossterm::{
     cursor::{Hide, MoveTo, Show},
     execute, queue,
     terminal::{
-        self, BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate,
-        EnterAlternateScreen, LeaveAlternateScreen,
+        self, BeginSynchronizedUpdate, Clear, ClearType, DisableLineWrap, EnableLineWrap,
+        EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
     },
 };
 use nix::poll::PollFlags;
@@ -49,7 +49,7 @@ impl Terminal {
             terminal::enable_raw_mode()?;
         }
         let taken = Self { has_keys };
-        execute!(stdout(), EnterAlternateScreen, Hide)?;
+        execute!(stdout(), EnterAlternateScreen, DisableLineWrap, Hide)?;
         Ok(taken)
     }
 
@@ -130,7 +130,7 @@ fn pressed(bytes: &[u8]) -> Key {
 impl Drop for Terminal {
     fn drop(&mut self) {
         // Nobody is left to tell if the terminal is gone.
-        let _ = execute!(stdout(), Show, LeaveAlternateScreen);
+        let _ = execute!(stdout(), Show, EnableLineWrap, LeaveAlternateScreen);
         if self.has_keys {
             let _ = terminal::disable_raw_mode();
         }

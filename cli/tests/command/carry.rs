@@ -1,5 +1,7 @@
 //! What goes in comes out.
 
+use nix::sys::signal::Signal;
+
 use crate::place::Place;
 
 /// Bytes of every value, newlines among them, the same each time.
@@ -140,5 +142,35 @@ fn many_senders_share_a_channel_that_can_be_shared() {
         rest.sort_unstable();
         assert_eq!(rest, expected);
         place.assert_gone();
+    }
+}
+
+#[test]
+fn a_receiver_that_was_too_slow_is_told_how_much_it_missed() {
+    for framing in ["lines", "raw"] {
+        let place = Place::broadcast();
+        let mut receiver = place.start("recv", &["--framing", framing]);
+        receiver.until(|| place.exists());
+        let mut sender = place.start("send", &["--framing", framing]);
+        sender.type_in(b"1\n");
+        // Whatever was missed before it has met the sender.
+        assert_eq!(receiver.line(), "1\n");
+        receiver.signal(Signal::SIGSTOP);
+        let rest: Vec<String> = (2..=400_000).map(|number| format!("{number}\n")).collect();
+        sender.type_in(rest.concat().as_bytes());
+        sender.finish().well();
+        receiver.signal(Signal::SIGCONT);
+        let ended = receiver.finish();
+        let came = String::from_utf8(ended.out.clone()).expect("digits");
+        ended.badly(6, &["the sender was faster", "went by", "capacity=SIZE"]);
+        let numbers: Vec<u32> = came.lines().filter_map(|line| line.parse().ok()).collect();
+        match framing {
+            "lines" => {
+                assert_eq!(numbers.last(), Some(&400_000), "the newest is kept");
+                assert!(numbers.is_sorted() && numbers.len() < 399_999);
+            }
+            // Nothing behind the hole.
+            _ => assert!(rest.concat().starts_with(&came)),
+        }
     }
 }

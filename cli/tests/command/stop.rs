@@ -45,7 +45,7 @@ fn the_receiver_gives_up_on_a_silent_sender() {
 
 #[test]
 fn a_signal_ends_who_waits_alone() {
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
         for verb in ["send", "recv"] {
             for place in Place::plain() {
                 let running = place.start(verb, &[]);
@@ -55,6 +55,20 @@ fn a_signal_ends_who_waits_alone() {
                 place.assert_gone();
             }
         }
+    }
+}
+
+#[test]
+fn two_signals_for_one_leave_no_more_than_one_does() {
+    // As `timeout` sends them: to its child, and to the group that the child is in.
+    for _ in 0..20 {
+        let place = Place::at("shm+spsc");
+        let running = place.start("recv", &[]);
+        running.until(|| place.exists());
+        running.signal(Signal::SIGTERM);
+        running.signal(Signal::SIGTERM);
+        running.ended().by(Signal::SIGTERM);
+        place.assert_gone();
     }
 }
 

@@ -54,6 +54,15 @@ fn of_each_kind_goes() {
 
 fn goes_by_its_address() {
     let before = Snapshot::take();
+    // What has no address goes by the path that is shown.
+    Holder::start("hold", "sysv:").kill();
+    let shown = run(&["ls", "--json"]).well();
+    let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+    let path = shown["objects"][0]["path"].as_str().expect("one");
+    run(&["inspect", path]).well();
+    run(&["rm", path]).well();
+    before.assert_same("the queue in the kernel too");
+    run(&["rm", path]).badly(3, &["nothing of laneway's is at", path]);
     let addresses = addresses("stale");
     for address in &addresses {
         Holder::start("hold", address).kill();

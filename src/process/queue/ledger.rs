@@ -15,7 +15,7 @@ use crate::{
     presence,
     process::give,
     shm::{
-        layout::{LAYOUT, MAGIC, Shape},
+        layout::{self, LAYOUT, MAGIC, Shape},
         name,
         plan::Plan,
         segment::Segment,
@@ -26,8 +26,6 @@ use crate::{
     watch::Watch,
 };
 
-/// The segment's kind.
-const KIND: u32 = 5;
 /// Words of a line.
 const LINE: usize = 16;
 /// Numbers that there are: as many as `shm+mpmc:` has.
@@ -77,7 +75,7 @@ fn with_plan<T>(
         shape: Shape {
             magic: MAGIC,
             layout: LAYOUT,
-            kind: KIND,
+            kind: layout::LEDGER,
             capacity: 1 << 10,
             max_message: 0,
             lock: 0,

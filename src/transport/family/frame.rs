@@ -194,8 +194,14 @@ impl Pledged {
         self.following = left;
     }
 
-    /// Writes the first of `messages` behind nothing, as many as one atomic write holds, and tells how many those are.
-    pub(crate) fn gather(&mut self, frames: &mut Vec<u8>, messages: &[&[u8]], max: usize) -> usize {
+    /// Writes the first of `messages` behind nothing, as many as one atomic write holds, and tells how many those are, and
+    /// how many bytes they have.
+    pub(crate) fn gather(
+        &mut self,
+        frames: &mut Vec<u8>,
+        messages: &[&[u8]],
+        max: usize,
+    ) -> (usize, usize) {
         let mut gathered = 0;
         let mut alike = true;
         let mut size = None;
@@ -211,7 +217,12 @@ impl Pledged {
         if gathered > 1 && alike {
             self.put_run(frames, gathered);
         }
-        gathered
+        // Without padding there is no need to look at each.
+        let bytes = match alike {
+            true => frames.len() - gathered * HEADER,
+            false => messages.iter().take(gathered).map(|m| m.len()).sum(),
+        };
+        (gathered, bytes)
     }
 
     /// Writes a note behind `frames`, which pledges nothing; every message pledges at least the next.

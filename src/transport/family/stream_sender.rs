@@ -199,15 +199,6 @@ impl StreamSender {
         Ok(())
     }
 
-    /// Puts the first of `messages` into `batch`, as many as one atomic write holds, and tells how many those are and what is
-    /// pledged once they are written.
-    fn gather(&mut self, messages: &[&[u8]]) -> (usize, Pledged) {
-        let mut pledged = self.pledged;
-        self.batch.clear();
-        let gathered = pledged.gather(&mut self.batch, messages, self.max_message);
-        (gathered, pledged)
-    }
-
     /// A frame that has begun is finished, or the receiver is gone.
     #[cold]
     fn finish(&self, parts: &[IoSlice<'_>], written: usize) -> Result<(), SendError> {
@@ -348,16 +339,17 @@ impl Sender for StreamSender {
     ) -> Result<usize, SendError> {
         let mut sent = 0;
         while let Some((first, _)) = messages.get(sent..).and_then(<[_]>::split_first) {
-            let (gathered, pledged) = match self.mode {
-                PipeMode::Stream => self.gather(messages.get(sent..).unwrap_or_default()),
-                PipeMode::Packet => (0, self.pledged),
-            };
+            let mut pledged = self.pledged;
+            let (mut gathered, mut bytes) = (0, 0);
+            if self.mode == PipeMode::Stream {
+                let rest = messages.get(sent..).unwrap_or_default();
+                self.batch.clear();
+                (gathered, bytes) = pledged.gather(&mut self.batch, rest, self.max_message);
+            }
             let result = if gathered > 0 {
-                let gathered = messages.iter().skip(sent).take(gathered);
-                let (count, bytes) = gathered.fold((0, 0), |(n, sum), m| (n + 1, sum + m.len()));
                 let written = self.write_batch(pledged, deadline);
                 if written.is_ok() {
-                    self.meter.tally().add(count, bytes);
+                    self.meter.tally().add(gathered, bytes);
                 }
                 written
             } else {

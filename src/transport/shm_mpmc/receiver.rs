@@ -6,7 +6,8 @@ use crate::{
     Channel, Deadline, Depth, End, Endpoint, Limits, OpenError, Receiver, RecvError,
     ring::{
         copy::copy,
-        mpmc::{Pace, Stuck, Taken},
+        mpmc::{Stuck, Taken},
+        pace::Pace,
         state::NOBODY,
     },
     shm::segment::Segment,
@@ -255,9 +256,9 @@ impl Receiver for MpmcReceiver {
             each(ring.message(&taken));
             self.taken = None;
             ring.finish(taken);
-            self.count(1);
             drained += 1;
             if drained % BATCH == 0 {
+                self.count(BATCH);
                 self.notify();
             }
             if drained == max {
@@ -270,6 +271,7 @@ impl Receiver for MpmcReceiver {
             // Ours, should `each` unwind.
             self.taken = Some(taken);
         }
+        self.count(drained % BATCH);
         self.notify();
         Ok(drained)
     }

@@ -6,6 +6,7 @@ use crate::{
     Channel, Deadline, Depth, End, Endpoint, Limits, OpenError, Overflow, SendError, Sender,
     ring::mpmc::{Ring, Stuck},
     shm::segment::Segment,
+    tally::Uncounted,
     transport::family::{
         member::{Member, endpoint_by_member},
         scratch::{Scratch, reserve_in_scratch},
@@ -21,6 +22,7 @@ pub struct MpmcSender {
     me: u16,
     max_message: usize,
     overflow: Overflow,
+    uncounted: Uncounted,
     scratch: Scratch,
 }
 
@@ -98,6 +100,7 @@ impl MpmcSender {
             me,
             max_message: segment.max_message(),
             overflow: channel.options.overflow,
+            uncounted: Uncounted::default(),
             member: Member::new(
                 segment,
                 End::Sender,
@@ -160,7 +163,7 @@ impl Sender for MpmcSender {
         let mut sent = 0;
         while let Some(first) = messages.get(sent) {
             match self.push(first, deadline) {
-                Ok(true) => sent += 1,
+                Ok(true) => {}
                 Ok(false) => {
                     sent += 1;
                     continue;
@@ -168,17 +171,21 @@ impl Sender for MpmcSender {
                 Err(error) if sent == 0 => return Err(error),
                 Err(_) => break,
             }
-            self.count(first.len());
+            self.uncounted.add(first.len());
+            let mut pushed = 1;
             let ring = ring(self.member.segment());
-            for message in messages.iter().skip(sent) {
+            for message in messages.iter().skip(sent + 1) {
                 let fits = message.len() <= self.max_message;
                 if !fits || ring.push(self.me, message).is_err() {
                     break;
                 }
-                self.count(message.len());
-                sent += 1;
+                self.uncounted.add(message.len());
+                pushed += 1;
             }
+            let tally = self.member.seat().tally();
+            tally.add_batch(pushed, &mut self.uncounted);
             self.notify_of_a_batch();
+            sent += pushed;
         }
         Ok(sent)
     }

@@ -4,7 +4,10 @@ use std::io;
 
 use crate::{
     Channel, Deadline, Depth, End, Endpoint, Limits, OpenError, Receiver, RecvError,
-    ring::spsc::{Consumer, Stuck},
+    ring::{
+        copy::copy,
+        spsc::{Consumer, Stuck},
+    },
     shm::segment::Segment,
     transport::family::{
         copied::Copied,
@@ -81,7 +84,8 @@ impl SpscReceiver {
     #[cold]
     fn recv_slowly(&mut self, buf: &mut [u8], deadline: Deadline) -> Result<usize, RecvError> {
         // An answer that is on its way is met here, without what a longer wait has to ask and to return through.
-        if deadline != Deadline::NOW && self.member.is_eager() {
+        let waits = deadline != Deadline::NOW && !self.consumer.has_found();
+        if waits && self.member.is_eager() {
             for _ in 0..GLANCES {
                 std::hint::spin_loop();
                 let segment = self.member.segment();
@@ -90,13 +94,16 @@ impl SpscReceiver {
                     segment.room().notify();
                     return Ok(len);
                 }
+                if self.consumer.has_found() {
+                    break;
+                }
             }
         }
         let needed = self.find(deadline)?;
         let Some(room) = buf.get_mut(..needed) else {
             return Err(RecvError::TooSmall { needed });
         };
-        room.copy_from_slice(self.show(needed));
+        copy(room, self.show(needed));
         self.consume();
         Ok(needed)
     }
@@ -181,10 +188,12 @@ impl Receiver for SpscReceiver {
 
     #[inline]
     fn recv_by(&mut self, buf: &mut [u8], deadline: Deadline) -> Result<usize, RecvError> {
+        // All is looked up before it is written to: the compiler cannot know that this does not move it.
         let segment = self.member.segment();
+        let (tally, room) = (&segment.header().consumer.tally, segment.room());
         if let Some(len) = self.consumer.recv(ring(segment), buf) {
-            segment.header().consumer.tally.add_messages(1);
-            segment.room().notify();
+            tally.add_messages(1);
+            room.notify();
             return Ok(len);
         }
         self.recv_slowly(buf, deadline)

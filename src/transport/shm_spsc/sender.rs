@@ -7,6 +7,7 @@ use crate::{
     Sender,
     ring::spsc::{Producer, Ring, Stuck},
     shm::segment::Segment,
+    tally::Uncounted,
     transport::family::{
         member::{Member, endpoint_by_member},
         scratch::Scratch,
@@ -22,6 +23,7 @@ pub struct SpscSender {
     max_message: usize,
     producer: Producer,
     overflow: Overflow,
+    uncounted: Uncounted,
     /// For what is reserved, if the peer is not trusted, or there may be no room for it.
     scratch: Option<Scratch>,
 }
@@ -41,6 +43,7 @@ impl SpscSender {
             .alone(),
             producer,
             overflow: channel.options.overflow,
+            uncounted: Uncounted::default(),
             scratch: (!channel.capabilities().zero_copy_send).then(Scratch::new),
         })
     }
@@ -103,18 +106,18 @@ impl SpscSender {
     #[cold]
     fn send_slowly(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
         if self.append(message, deadline)? {
-            ring(self.member.segment()).tally.add_bytes(message.len());
+            self.uncounted.add(message.len());
             self.publish(1);
         }
         Ok(())
     }
 
-    /// Publishes the batch of so many messages, whose bytes are counted.
+    /// Publishes the batch of so many messages, whose bytes were added up.
     #[inline]
     fn publish(&mut self, messages: usize) {
         let ring = ring(self.member.segment());
         self.producer.publish(ring);
-        ring.tally.add_messages(messages);
+        ring.tally.add_batch(messages, &mut self.uncounted);
         self.notify();
     }
 
@@ -207,11 +210,13 @@ impl Sender for SpscSender {
 
     #[inline]
     fn send_by(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
-        let ring = ring(self.member.segment());
+        // Looked up first, as in `recv_by`.
+        let segment = self.member.segment();
+        let (ring, items) = (ring(segment), segment.items());
         if self.may_send(message.len()) && self.producer.send(ring, message) {
             self.producer.abort();
             ring.tally.add(1, message.len());
-            self.notify();
+            items.notify();
             return Ok(());
         }
         self.send_slowly(message, deadline)
@@ -235,14 +240,14 @@ impl Sender for SpscSender {
                 Err(_) => return Ok(sent),
             }
             let ring = ring(self.member.segment());
-            ring.tally.add_bytes(first.len());
+            self.uncounted.add(first.len());
             let mut added = 1;
             for message in messages.iter().skip(sent + 1) {
                 let fits = message.len() <= self.max_message;
                 if !fits || self.producer.append(ring, message).is_err() {
                     break;
                 }
-                ring.tally.add_bytes(message.len());
+                self.uncounted.add(message.len());
                 added += 1;
             }
             self.publish(added);

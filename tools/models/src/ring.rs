@@ -6,8 +6,10 @@ use std::{cell::UnsafeCell, fmt, ptr::NonNull};
 
 use crate::sync::{AtomicU64, Ordering};
 
+library!(copy, "ring_copy.rs");
 library!(locked, "ring_locked.rs");
 library!(mpmc, "ring_mpmc.rs");
+library!(pace, "ring_pace.rs");
 library!(record, "ring_record.rs");
 library!(spsc, "ring_spsc.rs");
 library!(state, "ring_state.rs");
@@ -97,6 +99,10 @@ impl<'a> Data<'a> {
         Ok((at, at / 8..(at + len).div_ceil(8)))
     }
 
+    pub(crate) fn write_short(&self, offset: u64, bytes: &[u8]) -> Result<(), OutOfBounds> {
+        self.write(offset, bytes)
+    }
+
     pub(crate) fn write(&self, offset: u64, bytes: &[u8]) -> Result<(), OutOfBounds> {
         let (at, words) = self.find(offset, bytes.len())?;
         for word in words.clone() {
@@ -113,6 +119,10 @@ impl<'a> Data<'a> {
             }
         }
         Ok(())
+    }
+
+    pub(crate) fn read_short(&self, offset: u64, buf: &mut [u8]) -> Result<(), OutOfBounds> {
+        self.read(offset, buf)
     }
 
     pub(crate) fn read(&self, offset: u64, buf: &mut [u8]) -> Result<(), OutOfBounds> {

@@ -9,6 +9,15 @@ pub(crate) struct Tally;
 /// For whoever needs one.
 pub(crate) static TALLY: Tally = Tally;
 
+/// Bytes that are not counted yet.
+#[derive(Debug, Default)]
+pub(crate) struct Uncounted(());
+
+#[expect(clippy::unused_self, reason = "as the library's have it")]
+impl Uncounted {
+    pub(crate) fn add(&mut self, _: usize) {}
+}
+
 /// The same of waits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Waits<'a>(PhantomData<&'a Tally>);
@@ -17,7 +26,7 @@ pub(crate) struct Waits<'a>(PhantomData<&'a Tally>);
 impl Tally {
     pub(crate) fn add_messages(&self, _: usize) {}
 
-    pub(crate) fn add_bytes(&self, _: usize) {}
+    pub(crate) fn add_batch(&self, _: usize, _: &mut Uncounted) {}
 
     pub(crate) fn saw(&self, _: u64) {}
 }

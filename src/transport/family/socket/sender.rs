@@ -369,18 +369,16 @@ impl Sender for SocketSender {
         let mut sent = 0;
         while let Some((first, _)) = messages.get(sent..).and_then(<[_]>::split_first) {
             let mut pledged = self.pledged;
-            let mut gathered = 0;
+            let (mut gathered, mut bytes) = (0, 0);
             let joined = self.state == State::Joined && !self.owes_type;
             if joined && self.place.form == Form::Stream {
                 let rest = messages.get(sent..).unwrap_or_default();
                 self.piece.clear();
-                gathered = pledged.gather(&mut self.piece, rest, self.max_message);
+                (gathered, bytes) = pledged.gather(&mut self.piece, rest, self.max_message);
             }
             let result = if gathered > 0 {
                 let put = self.put_piece(pledged, deadline);
                 if put.is_ok() {
-                    let gone = messages.get(sent..sent + gathered).unwrap_or_default();
-                    let bytes = gone.iter().map(|message| message.len()).sum();
                     self.meter.tally().add(gathered, bytes);
                 }
                 put

@@ -6,7 +6,8 @@ use crate::{
     models::Model,
     ring::{
         Memory, die_claiming,
-        mpmc::{Pace, Ring, Stuck},
+        mpmc::{Ring, Stuck},
+        pace::Pace,
         state::{NOBODY, SLOT},
     },
     sync::{AtomicU64, make_way},
