@@ -12,8 +12,6 @@ use std::{
     path::Path,
     process,
     sync::Arc,
-    task::Waker,
-    time::Duration,
 };
 
 use nix::errno::Errno;
@@ -563,22 +561,6 @@ impl Channel for Sysv {
     }
 }
 
-/// How soon to look again for what a program without laneway did, which rings for nobody.
-const UNRUNG: Duration = Duration::from_millis(20);
-
-/// How a task waits: those who use laneway wake it. The readiness stays `Blocking`, since others do not.
-macro_rules! told_by_laneway {
-    () => {
-        fn arm(&mut self, waker: &Waker) {
-            self.member.arm(waker);
-        }
-
-        fn recheck(&self) -> Option<Duration> {
-            self.member.recheck().or(Some(UNRUNG))
-        }
-    };
-}
-
 /// The sending end of a [`Sysv`].
 #[derive(Debug)]
 pub struct SysvSender {
@@ -617,7 +599,8 @@ impl SysvSender {
 
 impl Endpoint for SysvSender {
     endpoint_by_member!(blocking);
-    told_by_laneway!();
+    // The readiness stays `Blocking`: programs without laneway wake nobody.
+    endpoint_by_member!(told);
 
     fn limits(&self) -> Limits {
         self.limits
@@ -749,7 +732,8 @@ fn longest(limits: &Limits) -> usize {
 
 impl Endpoint for SysvReceiver {
     endpoint_by_member!(blocking);
-    told_by_laneway!();
+    // The readiness stays `Blocking`: programs without laneway wake nobody.
+    endpoint_by_member!(told);
 
     fn limits(&self) -> Limits {
         self.limits
