@@ -43,8 +43,8 @@ pub struct Capabilities {
     pub named: bool,
     /// Has a descriptor for poll and epoll.
     pub pollable: bool,
-    /// Tells when it is ready, by a descriptor or by a waker: can be waited for together with others by [`wait_any`](crate::wait_any()),
-    /// and by a task of an async runtime without a thread of its own.
+    /// Tells when it is ready, by a descriptor or by a waker: can be waited for together with others by [`wait_any`](crate::wait_any()).
+    /// A task of an async runtime can wait for the others too, and looks again and again.
     pub awaitable: bool,
     /// A reserved message is written where the receiver will read it.
     pub zero_copy_send: bool,

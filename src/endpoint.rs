@@ -65,7 +65,7 @@ pub trait Endpoint: fmt::Debug + Send {
 
     /// Has `waker` woken, once, when this end may be ready: at any time, also for nothing, and from any thread.
     ///
-    /// Asked of an end whose [`readiness`](Self::readiness) is [`Waker`](Readiness::Waker), after a call with [`Deadline::NOW`] has
+    /// Asked of an end whose [`readiness`](Self::readiness) is not [`Descriptor`](Readiness::Descriptor), after a call with [`Deadline::NOW`] has
     /// found nothing. [`Readiness::settle`] and one more such call must follow: only what comes after that call is certain
     /// to wake. Arming anew replaces the waker; dropping the end forgets it. Does not block.
     fn arm(&mut self, waker: &Waker) {

@@ -22,7 +22,9 @@ pub enum Readiness {
     Descriptor,
     /// [`arm`](crate::Endpoint::arm) has a waker woken.
     Waker,
-    /// Not at all: only a call that blocks can wait for it.
+    /// Not of everything: a call that blocks can wait for it, or one who looks again and again. [`arm`](crate::Endpoint::arm) may
+    /// wake for some of it, and [`recheck`](crate::Endpoint::recheck) says how soon to look for the rest; where it says nothing, a task looks
+    /// every millisecond.
     Blocking,
 }
 

@@ -12,6 +12,10 @@
 mod cancel;
 #[path = "tokio/ends.rs"]
 mod ends;
+#[path = "tokio/queues.rs"]
+mod queues;
+#[path = "tokio/runtimes.rs"]
+mod runtimes;
 #[path = "tokio/service.rs"]
 mod service;
 
@@ -20,6 +24,7 @@ use std::{
     future::Future,
     process,
     sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
 };
 
 use ::tokio::runtime::{Builder, Runtime};
@@ -28,6 +33,8 @@ use libtest_mimic::{Arguments, Trial};
 
 /// A process that lives longer than this hangs.
 const WATCHDOG: u32 = 300;
+/// What takes longer never comes.
+const HANGS: Duration = Duration::from_secs(60);
 /// Every kind of channel; `NAME` and `PATH` are where the name goes. Small, so that senders wait too.
 const KINDS: [&str; 9] = [
     "pipe:",
@@ -48,6 +55,8 @@ fn main() {
     let mut trials = service::trials();
     trials.extend(cancel::trials());
     trials.extend(ends::trials());
+    trials.extend(queues::trials());
+    trials.extend(runtimes::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 

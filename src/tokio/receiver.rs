@@ -63,11 +63,8 @@ impl<R: Receiver + 'static> AsyncReceiver<R> {
     /// Receives from this end. Needs no runtime yet.
     pub fn new(receiver: R) -> Self {
         let limits = receiver.limits();
-        // What is peeked stays, so the thread takes nothing that could be lost.
-        let block =
-            |receiver: &mut R, deadline| !matches!(receiver.peek(deadline), Err(RecvError::Empty));
         Self {
-            source: Source::new(receiver, Interest::READABLE, Some(block)),
+            source: Source::new(receiver, Interest::READABLE),
             limits,
             ended: false,
         }
@@ -135,10 +132,7 @@ impl<R: Receiver + 'static> AsyncReceiver<R> {
             told(self.source.poll(cx, &mut { peek }))
         })
         .await?;
-        match self.source.end() {
-            Some(receiver) => receiver.loan_by(Deadline::NOW),
-            None => Err(RecvError::Io(io::ErrorKind::NotConnected.into())),
-        }
+        self.source.end().loan_by(Deadline::NOW)
     }
 
     /// Waits for a message, then gives what is there, `max` messages at most, to `each`, and tells how many that was.
@@ -167,17 +161,14 @@ impl<R: Receiver + 'static> AsyncReceiver<R> {
         self.limits
     }
 
-    /// The receiver itself, unless a thread waits for it, as for that of a System V queue.
-    pub fn get_mut(&mut self) -> Option<&mut R> {
+    /// The receiver itself.
+    pub fn get_mut(&mut self) -> &mut R {
         self.source.end()
     }
 
-    /// Only the receiver; of a System V queue within 50 ms.
-    ///
-    /// # Errors
-    /// The runtime ended while a thread of it had the receiver.
-    pub async fn into_inner(self) -> io::Result<R> {
-        self.source.into_end().await
+    /// Only the receiver.
+    pub fn into_inner(self) -> R {
+        self.source.into_end()
     }
 }
 

@@ -70,7 +70,7 @@ impl<S: Sender + 'static> AsyncSender<S> {
     pub fn new(sender: S) -> Self {
         let limits = sender.limits();
         Self {
-            source: Source::new(sender, Interest::WRITABLE, None),
+            source: Source::new(sender, Interest::WRITABLE),
             limits,
             unsent: None,
         }
@@ -146,16 +146,13 @@ impl<S: Sender + 'static> AsyncSender<S> {
     }
 
     /// The sender itself.
-    pub fn get_mut(&mut self) -> Option<&mut S> {
+    pub fn get_mut(&mut self) -> &mut S {
         self.source.end()
     }
 
     /// Only the sender. What a sink was given and has not flushed is lost.
-    ///
-    /// # Errors
-    /// None but of the runtime's end.
-    pub async fn into_inner(self) -> io::Result<S> {
-        self.source.into_end().await
+    pub fn into_inner(self) -> S {
+        self.source.into_end()
     }
 }
 

@@ -599,6 +599,8 @@ impl SysvSender {
 
 impl Endpoint for SysvSender {
     endpoint_by_member!(blocking);
+    // The readiness stays `Blocking`: programs without laneway wake nobody.
+    endpoint_by_member!(told);
 
     fn limits(&self) -> Limits {
         self.limits
@@ -730,6 +732,8 @@ fn longest(limits: &Limits) -> usize {
 
 impl Endpoint for SysvReceiver {
     endpoint_by_member!(blocking);
+    // The readiness stays `Blocking`: programs without laneway wake nobody.
+    endpoint_by_member!(told);
 
     fn limits(&self) -> Limits {
         self.limits

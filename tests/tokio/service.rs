@@ -69,8 +69,7 @@ fn send(keys: &[usize], each: u64) {
 fn serve(each: u64) {
     watch();
     make_room();
-    let kinds: Vec<&str> = KINDS.into_iter().filter(|kind| *kind != "sysv:").collect();
-    let channels = (0..CHANNELS).map(|number| pair(kinds[number % kinds.len()]));
+    let channels = (0..CHANNELS).map(|number| pair(KINDS[number % KINDS.len()]));
     let (senders, receivers): (Vec<BoxSender>, Vec<BoxReceiver>) = channels.unzip();
     let mut senders: Vec<Option<BoxSender>> = senders.into_iter().map(Some).collect();
     let children: Vec<Child> = (0..PROCESSES)
@@ -80,7 +79,7 @@ fn serve(each: u64) {
     runtime(cores).block_on(async move {
         let mut tasks = JoinSet::new();
         for (number, rx) in receivers.into_iter().enumerate() {
-            tasks.spawn(receive(rx, each, kinds[number % kinds.len()]));
+            tasks.spawn(receive(rx, each, KINDS[number % KINDS.len()]));
         }
         for tx in senders.into_iter().flatten() {
             tasks.spawn(async move {
@@ -110,9 +109,8 @@ fn serve(each: u64) {
 
 /// Starts a process that sends into a quarter of the channels, whose senders are only there then.
 fn start(first: usize, each: u64, senders: &mut [Option<BoxSender>]) -> Child {
-    let kinds = KINDS.len() - 1;
     // Half of each kind.
-    let keys = (0..CHANNELS).filter(|key| key / kinds % (2 * PROCESSES) == first);
+    let keys = (0..CHANNELS).filter(|key| key / KINDS.len() % (2 * PROCESSES) == first);
     let keys: Vec<usize> = keys.take(CHANNELS / 2 / PROCESSES).collect();
     let mut process = Process::new("send", &(keys.clone(), each));
     for &key in &keys {

@@ -24,7 +24,7 @@ use crate::{
 
 /// How soon to look again for what is not reported: that a lock is free, or anything where there are no reports.
 const SOON: Duration = Duration::from_millis(1);
-/// The same where only a segment that was made shorter is not.
+/// The same where only a segment that was made shorter is not, or what a peer did that does not ring.
 const LATER: Duration = Duration::from_millis(20);
 
 /// What every endpoint over a segment has.
@@ -214,7 +214,8 @@ impl Member {
         if self.contended || !listener.is_some_and(Listener::works) {
             return Some(SOON);
         }
-        self.seat.segment.is_guarded().then_some(LATER)
+        let is_restless = matches!(self.seat.watch.get(), Some(None));
+        is_restless.then_some(LATER)
     }
 
     /// Waits until the side across is there.
@@ -375,6 +376,10 @@ macro_rules! endpoint_by_member {
             $crate::Readiness::Waker
         }
 
+        $crate::transport::family::member::endpoint_by_member!(told);
+    };
+    // What wakes who awaits it, everything or not.
+    (told) => {
         fn arm(&mut self, waker: &std::task::Waker) {
             self.member.arm(waker);
         }
