@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
 };
 
-use nix::errno::Errno;
+use nix::{errno::Errno, sys::stat::fstat};
 
 use crate::{
     Address, AddressError, AddressProblem, Capabilities, Channel, Deadline, Depth, End, Endpoint,
@@ -201,11 +201,10 @@ impl Sysv {
     ) -> Result<T, OpenError> {
         let address = self.address();
         let prepare = |shape: &mut Shape| {
-            let queue = self.make(key, shape)?;
-            let name = if flags & ANONYMOUS == 0 {
-                key.cast_unsigned()
+            let (name, queue) = if flags & ANONYMOUS == 0 {
+                (key.cast_unsigned(), self.make(key, shape)?)
             } else {
-                process::id()
+                (process::id(), self.create(key)?)
             };
             shape.extra = pack(name, queue);
             Ok(())
@@ -255,20 +254,36 @@ impl Sysv {
                 crash::reach(Point::SysvMade);
                 queue
             }
-            Err(error) => match error.raw_os_error().map(Errno::from_raw) {
-                Some(Errno::EEXIST) => {
-                    let queue = Queue::find(key).map_err(|e| self.os(e))?;
-                    // Whoever made it died before there was a segment beside it. If we may not look, it is another's.
-                    if !queue.is_ours_and_new().unwrap_or(false) {
-                        shape.flags |= FOREIGN;
-                        return Ok(queue);
-                    }
-                    queue
+            Err(error) if is_taken(&error) => {
+                let queue = Queue::find(key).map_err(|e| self.os(e))?;
+                // Whoever made it died before there was a segment beside it. If we may not look, it is another's.
+                if !queue.is_ours_and_new().unwrap_or(false) {
+                    shape.flags |= FOREIGN;
+                    return Ok(queue);
                 }
-                Some(Errno::ENOSPC) => return Err(self.limited("kernel.msgmni", error)),
-                _ => return Err(self.os(error)),
-            },
+                queue
+            }
+            Err(error) => return Err(self.unmade(error)),
         };
+        self.sized(queue)
+    }
+
+    /// Makes the queue, which must be new.
+    fn create(&self, key: libc::key_t) -> Result<Queue, OpenError> {
+        let queue = Queue::create(key).map_err(|e| self.unmade(e))?;
+        crash::reach(Point::SysvMade);
+        self.sized(queue)
+    }
+
+    fn unmade(&self, error: io::Error) -> OpenError {
+        match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ENOSPC) => self.limited("kernel.msgmni", error),
+            _ => self.os(error),
+        }
+    }
+
+    /// A queue that nobody knows yet, with the capacity that is asked for.
+    fn sized(&self, queue: Queue) -> Result<Queue, OpenError> {
         let Some(bytes) = self.capacity else {
             return Ok(queue);
         };
@@ -348,7 +363,38 @@ impl Sysv {
         }
         let name = |shape: &Shape| Some(file_name(shape.flags, key_of(shape)));
         let segment = self.with_plan(0, 0, |plan| Segment::adopt(fd, name, plan))?;
+        self.prove(&segment)?;
         self.core(segment, end, None)
+    }
+
+    /// Refuses a segment that came from another process and does not prove which queue is its own, or whose path it is. It is what its file
+    /// name says, and belongs to us or root.
+    fn prove(&self, segment: &Segment) -> Result<(), OpenError> {
+        let refused = |what| Err(self.error(OpenErrorKind::Unproven(what)));
+        let shape = segment.shape();
+        let queue = queue_of(shape);
+        let gone = |error: io::Error| match disconnected(&error) {
+            true => self.error(OpenErrorKind::Stale),
+            false => self.os(error),
+        };
+        if !queue_place::has_its_queue(shape).map_err(gone)? {
+            return refused("names a queue that is another's");
+        }
+        let fd = segment.fd().map_err(|e| self.os(e))?;
+        let owner = fstat(fd).map_err(|e| self.os(e.into()))?;
+        if shape.flags & FOREIGN == 0 && queue.maker().map_err(gone)? != owner.st_uid {
+            return refused("names a queue of another user");
+        }
+        if self.path.is_empty() != (shape.flags & ANONYMOUS != 0) {
+            return refused("is the queue of another address");
+        }
+        // A path that is gone, or that we may not see, is not used.
+        match fs::metadata(&self.path) {
+            Ok(meta) if queue_place::key(&meta, self.id) != (key_of(shape), shape.flags & WHO) => {
+                refused("is the queue of another path")
+            }
+            _ => Ok(()),
+        }
     }
 
     fn core(&self, segment: Segment, end: End, file: Option<File>) -> Result<Core, OpenError> {
@@ -383,6 +429,11 @@ impl Sysv {
 
 /// What both ends have.
 type Core = (Member, Queue, Limits, QueuePath);
+
+/// Whether the error says that there is a queue with this key.
+fn is_taken(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EEXIST)
+}
 
 /// Whether the error says that the queue was removed.
 fn disconnected(error: &io::Error) -> bool {
@@ -514,9 +565,13 @@ impl Channel for Sysv {
         loop {
             let flags = ANONYMOUS | number();
             let name = file_name(flags, process::id());
-            let pair = self.with_plan(libc::IPC_PRIVATE, flags, |plan| {
-                Segment::pair_as(&name, plan)
-            })?;
+            let key = queue_place::anonymous_key(process::id(), flags).cast_signed();
+            let pair = self.with_plan(key, flags, |plan| Segment::pair_as(&name, plan));
+            let pair = match pair {
+                // Another queue has this key.
+                Err(error) if error.source.as_ref().is_some_and(is_taken) => continue,
+                pair => pair?,
+            };
             // Another process, in another namespace, may have our number.
             if let Some((sender, receiver)) = pair {
                 return Ok((
