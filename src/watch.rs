@@ -416,8 +416,16 @@ mod tests {
         sys::memfd::{MFdFlags, memfd_create},
     };
 
+    /// Held by each test, since one of them ends what all watch by.
+    static ALONE: Mutex<()> = Mutex::new(());
+
+    fn alone() -> MutexGuard<'static, ()> {
+        ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     #[test]
     fn a_close_is_reported_and_nothing_else() {
+        let _alone = alone();
         let fd = memfd_create("watched", MFdFlags::MFD_CLOEXEC).expect("makes");
         let other = presence::reopen(&fd, OFlag::O_RDWR).expect("opens");
         presence::join(&other, End::Sender).expect("joins");
@@ -439,6 +447,8 @@ mod tests {
     /// An end of an object, which is reported when it is dropped.
     fn watched(alarm: impl Fn() + Send + 'static) -> (Watch, OwnedFd) {
         let fd = memfd_create("watched", MFdFlags::MFD_CLOEXEC).expect("makes");
+        // A byte of it is read to make the first report.
+        nix::unistd::ftruncate(&fd, 1).expect("grows");
         let other = presence::reopen(&fd, OFlag::O_RDWR).expect("opens");
         let watch = Watch::new(Arc::new(fd), Box::new(alarm)).expect("watches");
         (watch, other)
@@ -455,6 +465,7 @@ mod tests {
 
     #[test]
     fn a_panic_of_a_waker_or_an_alarm_ends_nothing() {
+        let _alone = alone();
         let (careless, first) = watched(|| panic!("an alarm (this is meant)"));
         let waker = Waker::from(Arc::new(Careless));
         let called = Box::new(move || Some(waker.clone()));
@@ -474,6 +485,7 @@ mod tests {
 
     #[test]
     fn whoever_watched_is_told_that_the_thread_has_ended() {
+        let _alone = alone();
         let (tx, rx) = mpsc::channel();
         let (watch, _end) = watched(move || tx.send(()).expect("sends"));
         // As the thread does when it ends, which nothing but a fault of ours makes it do.

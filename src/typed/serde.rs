@@ -137,7 +137,7 @@ mod tests {
 
     /// A length of 2^64 - 1 in front of `rest`.
     fn endless(rest: &[u8]) -> Vec<u8> {
-        [&[255; 9], &[1], rest].concat()
+        [&[255; 9][..], &[1], rest].concat()
     }
 
     #[test]
