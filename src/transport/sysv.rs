@@ -4,6 +4,8 @@
 //! does what the queue cannot: it tells who has the channel open, and it lets a call sleep until a deadline and
 //! wake when the other side goes. Other programs may use the same queue without it; a sleeper sees their messages within 20 ms.
 
+mod select;
+
 use std::{
     ffi::OsString,
     fs::{self, File, OpenOptions},
@@ -45,36 +47,7 @@ use crate::{
     },
 };
 
-/// Which message to receive, in the words of msgrcv.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Select {
-    /// The oldest.
-    #[default]
-    Any,
-    /// The oldest of this type.
-    Type(i64),
-    /// The oldest of the lowest type up to this one.
-    LowestUpTo(i64),
-}
-
-impl Select {
-    /// From msgrcv's number: 0, a type, or a negated bound.
-    const fn from_number(number: i64) -> Self {
-        match number {
-            0 => Self::Any,
-            1.. => Self::Type(number),
-            _ => Self::LowestUpTo(number.saturating_neg()),
-        }
-    }
-
-    const fn number(self) -> i64 {
-        match self {
-            Self::Any => 0,
-            Self::Type(mtype) => mtype,
-            Self::LowestUpTo(most) => most.saturating_neg(),
-        }
-    }
-}
+pub use select::Select;
 
 /// A System V message queue.
 ///
@@ -367,33 +340,23 @@ impl Sysv {
         self.core(segment, end, None)
     }
 
-    /// Refuses a segment that came from another process and does not prove which queue is its own, or whose path it is. It is what its file
-    /// name says, and belongs to us or root.
+    /// Refuses a segment that came from another process and does not prove whose it is.
     fn prove(&self, segment: &Segment) -> Result<(), OpenError> {
-        let refused = |what| Err(self.error(OpenErrorKind::Unproven(what)));
-        let shape = segment.shape();
-        let queue = queue_of(shape);
-        let gone = |error: io::Error| match disconnected(&error) {
+        let owner = segment.fd().and_then(|fd| Ok(fstat(fd)?.st_uid));
+        let owner = owner.map_err(|e| self.os(e))?;
+        let path = Path::new(&self.path);
+        match queue_place::unproven(segment.shape(), owner, path, self.id) {
+            Ok(None) => Ok(()),
+            Ok(Some(what)) => Err(self.error(OpenErrorKind::Unproven(what))),
+            Err(error) => Err(self.lost(error)),
+        }
+    }
+
+    /// The error of a queue that may be gone.
+    fn lost(&self, error: io::Error) -> OpenError {
+        match disconnected(&error) {
             true => self.error(OpenErrorKind::Stale),
             false => self.os(error),
-        };
-        if !queue_place::has_its_queue(shape).map_err(gone)? {
-            return refused("names a queue that is another's");
-        }
-        let fd = segment.fd().map_err(|e| self.os(e))?;
-        let owner = fstat(fd).map_err(|e| self.os(e.into()))?;
-        if shape.flags & FOREIGN == 0 && queue.maker().map_err(gone)? != owner.st_uid {
-            return refused("names a queue of another user");
-        }
-        if self.path.is_empty() != (shape.flags & ANONYMOUS != 0) {
-            return refused("is the queue of another address");
-        }
-        // A path that is gone, or that we may not see, is not used.
-        match fs::metadata(&self.path) {
-            Ok(meta) if queue_place::key(&meta, self.id) != (key_of(shape), shape.flags & WHO) => {
-                refused("is the queue of another path")
-            }
-            _ => Ok(()),
         }
     }
 
@@ -402,11 +365,7 @@ impl Sysv {
         let shape = segment.shape();
         let key = (key_of(shape), shape.flags & WHO);
         let path = QueuePath::new(self.path.clone().into(), self.id, key, file);
-        let gone = |error: io::Error| match disconnected(&error) {
-            true => self.error(OpenErrorKind::Stale),
-            false => self.os(error),
-        };
-        let capacity = queue.stat().map_err(gone)?.capacity;
+        let capacity = queue.stat().map_err(|e| self.lost(e))?.capacity;
         let settings = Limits::new(0, capacity, 1).with_settings([
             Some("kernel.msgmax"),
             Some("kernel.msgmnb"),

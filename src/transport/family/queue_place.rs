@@ -81,6 +81,32 @@ pub(crate) fn has_its_queue(shape: &Shape) -> io::Result<bool> {
     Ok(queue_of(shape).key()?.cast_unsigned() == meant_key(shape))
 }
 
+/// What a segment that came from another process, and that is what its file name says, does not prove: which queue is its own, or
+/// that this path is its path. `owner` is whose it is.
+///
+/// # Errors
+/// The queue is gone, or may not be looked at.
+pub(crate) fn unproven(
+    shape: &Shape,
+    owner: u32,
+    path: &Path,
+    id: u8,
+) -> io::Result<Option<&'static str>> {
+    if !has_its_queue(shape)? {
+        return Ok(Some("names a queue that is another's"));
+    }
+    if shape.flags & FOREIGN == 0 && queue_of(shape).maker()? != owner {
+        return Ok(Some("names a queue of another user"));
+    }
+    if path.as_os_str().is_empty() != (shape.flags & ANONYMOUS != 0) {
+        return Ok(Some("is the queue of another address"));
+    }
+    // A path that is gone, or that we may not see, is not used.
+    let meant = (key_of(shape), shape.flags & WHO);
+    let is_other = fs::metadata(path).is_ok_and(|meta| key(&meta, id) != meant);
+    Ok(is_other.then_some("is the queue of another path"))
+}
+
 /// Removes the queue of a segment, if we made it.
 pub(crate) fn remove_queue(shape: &Shape) {
     let queue = queue_of(shape);
