@@ -61,7 +61,8 @@ pub trait Channel: fmt::Debug + Send + Sync {
     /// Opens the sending end that another process handed over.
     ///
     /// # Errors
-    /// [`Handoff`](OpenErrorKind::Handoff) if it is not for this end of this channel; else as for
+    /// [`Handoff`](OpenErrorKind::Handoff) if it is not for this end of this channel, [`Unproven`](OpenErrorKind::Unproven) or
+    /// [`Foreign`](OpenErrorKind::Foreign) if it is somebody else's; else as for
     /// [`pair`](Self::pair).
     fn adopt_sender(&self, handoff: Handoff) -> Result<Self::Sender, OpenError>;
 

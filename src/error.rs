@@ -229,6 +229,13 @@ pub enum OpenErrorKind {
     },
     /// The handoff does not belong to this channel, or was adopted before.
     Handoff,
+    /// What was handed over is not what its address says, and nothing of it was used; the text says what it has, or lacks.
+    Unproven(&'static str),
+    /// What was handed over is memory of another user, who could make it shorter, or write it while it is read.
+    Foreign {
+        /// The user.
+        uid: u32,
+    },
     /// The system refused for another reason: see `source`.
     Os,
 }
@@ -347,6 +354,14 @@ impl fmt::Display for OpenErrorKind {
             Self::Handoff => f.write_str(
                 "the handoff is not for this end of this channel, or was adopted before; hand over a new one",
             ),
+            Self::Unproven(what) => write!(
+                f,
+                "what was handed over {what}; hand over an end that laneway opened at this address"
+            ),
+            Self::Foreign { uid } => write!(
+                f,
+                "what was handed over is memory of user {uid}; open it with peer=untrusted before it is handed over, or run both processes as one user"
+            ),
             Self::Os => f.write_str("the system refused"),
         }
     }
@@ -392,9 +407,10 @@ impl From<OpenError> for io::Error {
             OpenErrorKind::Busy => io::ErrorKind::AddrInUse,
             OpenErrorKind::NotFound => io::ErrorKind::NotFound,
             OpenErrorKind::NotReady => io::ErrorKind::TimedOut,
-            OpenErrorKind::Denied | OpenErrorKind::Stranger { .. } => {
-                io::ErrorKind::PermissionDenied
-            }
+            OpenErrorKind::Denied
+            | OpenErrorKind::Stranger { .. }
+            | OpenErrorKind::Unproven(_)
+            | OpenErrorKind::Foreign { .. } => io::ErrorKind::PermissionDenied,
             OpenErrorKind::Unsupported => io::ErrorKind::Unsupported,
             OpenErrorKind::NoSpace { .. } => io::ErrorKind::StorageFull,
             OpenErrorKind::Unnamed

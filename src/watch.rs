@@ -9,11 +9,15 @@
 //!
 //! A dying process is reported just before its locks are given back, so after a report the thread looks at who is
 //! there again and again, at intervals that double, until that is certain to be over.
+//!
+//! What it calls is the program's own in part, as wakers are, and may panic: that is caught, and the thread goes on. If it should end
+//! nevertheless, all watches of its time say that they do not work, everybody is woken to see that, and the next to watch starts another.
 
 use std::{
     collections::{HashMap, HashSet, hash_map::Entry},
     io,
     os::fd::{AsFd, AsRawFd, OwnedFd},
+    panic::{AssertUnwindSafe, catch_unwind},
     process,
     sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     task::Waker,
@@ -47,6 +51,8 @@ const UNREPORTED: Duration = Duration::from_millis(64);
 
 /// The process whose thread watches, 0 if none does. A forked child has the memory and not the thread.
 static HOME: AtomicU32 = AtomicU32::new(0);
+/// Which of the threads that this process has started runs, counted from 1; 0 if none does.
+static RUNNING: AtomicU32 = AtomicU32::new(0);
 static WATCHER: Mutex<Option<Watcher>> = Mutex::new(None);
 
 /// Wakes those who sleep, so that they look who is there.
@@ -60,10 +66,13 @@ pub(crate) struct Watch {
     object: WatchDescriptor,
     id: u64,
     home: u32,
+    /// Which thread hears of it.
+    thread: u32,
 }
 
 struct Watcher {
     inotify: Inotify,
+    thread: u32,
     next: u64,
     objects: HashMap<WatchDescriptor, Vec<Watched>>,
     /// Those at which to look again.
@@ -120,15 +129,16 @@ impl Watch {
             none => {
                 let watcher = Watcher::new()?;
                 // The thread waits for the mutex. Without it there must be no watcher, or the next to come would rely on nobody.
-                start()?;
-                // ORDERING: as above.
+                start(watcher.thread)?;
+                // ORDERING: as above, twice.
                 HOME.store(home, Ordering::Relaxed);
+                RUNNING.store(watcher.thread, Ordering::Relaxed);
                 none.insert(watcher)
             }
         };
         // Whoever watches it already may want more.
         let object = watcher.add(&fd, AddWatchFlags::from_bits_retain(libc::IN_MASK_ADD))?;
-        let id = watcher.next;
+        let (id, thread) = (watcher.next, watcher.thread);
         watcher.next += 1;
         let there = presence::places(&fd)?;
         watcher.objects.entry(object).or_default().push(Watched {
@@ -139,7 +149,12 @@ impl Watch {
             there,
             next: None,
         });
-        Ok(Self { object, id, home })
+        Ok(Self {
+            object,
+            id,
+            home,
+            thread,
+        })
     }
 
     /// Has `called` asked whom to wake, at every report of news or of a close, and soon for the first time: then it is certain that
@@ -152,7 +167,10 @@ impl Watch {
             return Err(io::ErrorKind::Unsupported.into());
         }
         let mut slot = watcher();
-        let watcher = slot.as_mut().ok_or(io::ErrorKind::NotFound)?;
+        let watcher = slot
+            .as_mut()
+            .filter(|watcher| watcher.thread == self.thread);
+        let watcher = watcher.ok_or(io::ErrorKind::NotFound)?;
         let all = watcher.objects.get_mut(&self.object);
         let ours = all.and_then(|all| all.iter_mut().find(|watched| watched.id == self.id));
         let ours = ours.ok_or(io::ErrorKind::NotFound)?;
@@ -164,9 +182,10 @@ impl Watch {
         report::report(&Some(fd))
     }
 
-    /// Whether it works in this process: not in a forked child.
+    /// Whether it works in this process: not in a forked child, nor after the end of the thread.
     pub(crate) fn works(&self) -> bool {
-        self.home == process::id()
+        // ORDERING: Relaxed; whoever is woken when the thread ends is woken after this was written.
+        self.home == process::id() && RUNNING.load(Ordering::Relaxed) == self.thread
     }
 }
 
@@ -176,6 +195,7 @@ impl Drop for Watch {
             return;
         }
         if let Some(watcher) = &mut *watcher()
+            && watcher.thread == self.thread
             && let Entry::Occupied(mut entry) = watcher.objects.entry(self.object)
         {
             entry.get_mut().retain(|watched| watched.id != self.id);
@@ -194,8 +214,50 @@ fn watcher() -> MutexGuard<'static, Option<Watcher>> {
     WATCHER.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Calls what may be the program's own. A panic of it, which the program's hook has told of, is its own too.
+fn caught<T>(call: impl FnOnce() -> T) -> Option<T> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(value) => Some(value),
+        Err(payload) => {
+            // What it carries may panic as well when it goes, so it stays.
+            std::mem::forget(payload);
+            None
+        }
+    }
+}
+
+fn wake(wakers: Vec<Waker>) {
+    for waker in wakers {
+        caught(|| waker.wake());
+    }
+}
+
+/// What is done when the thread ends, however that comes about.
+struct Ending(u32);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let mut slot = watcher();
+        let ended = slot.take_if(|watcher| watcher.thread == self.0);
+        if ended.is_some() {
+            // ORDERING: Relaxed; what it guards is under the mutex.
+            RUNNING.store(0, Ordering::Relaxed);
+        }
+        // What follows may take it.
+        drop(slot);
+        let objects = ended.into_iter().flat_map(|watcher| watcher.objects);
+        for watched in objects.flat_map(|(_, all)| all) {
+            let mut wakers = Vec::new();
+            watched.ring();
+            watched.ask(&mut wakers);
+            wake(wakers);
+            caught(|| drop(watched));
+        }
+    }
+}
+
 /// Starts the thread, which takes no signal from the program's threads.
-fn start() -> io::Result<()> {
+fn start(thread: u32) -> io::Result<()> {
     let mut before = SigSet::empty();
     nix::sys::signal::pthread_sigmask(
         SigmaskHow::SIG_SETMASK,
@@ -208,6 +270,7 @@ fn start() -> io::Result<()> {
         .stack_size(128 << 10)
         .spawn(move || {
             drop(unnamed);
+            let _ending = Ending(thread);
             listen();
         });
     before.thread_set_mask()?;
@@ -245,15 +308,19 @@ fn listen() {
             None => return,
         };
         // They may do anything, also drop an end, which takes the mutex.
-        wakers.drain(..).for_each(Waker::wake);
+        wake(wakers);
     }
 }
 
 impl Watcher {
     fn new() -> io::Result<Self> {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+
         let flags = InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK;
         Ok(Self {
             inotify: Inotify::init(flags)?,
+            // ORDERING: Relaxed; only different numbers are wanted.
+            thread: STARTED.fetch_add(1, Ordering::Relaxed).wrapping_add(1),
             next: 0,
             objects: HashMap::new(),
             restless: HashSet::new(),
@@ -301,10 +368,21 @@ impl Watched {
     /// Passes a report on.
     fn hear(&mut self, closed: bool, now: Instant, wakers: &mut Vec<Waker>) {
         if closed {
-            (self.alarm)();
+            self.ring();
             self.next = Some(Look::first(now, LAST));
         }
-        wakers.extend(self.called.as_ref().and_then(|called| called()));
+        self.ask(wakers);
+    }
+
+    /// Calls the alarm.
+    fn ring(&self) {
+        caught(|| (self.alarm)());
+    }
+
+    /// Asks whom to wake.
+    fn ask(&self, wakers: &mut Vec<Waker>) {
+        let called = self.called.as_ref();
+        wakers.extend(called.and_then(|called| caught(called).flatten()));
     }
 
     /// Looks who is there, if that is due, and tells when it is due again.
@@ -315,8 +393,8 @@ impl Watched {
                 && there != self.there
             {
                 self.there = there;
-                (self.alarm)();
-                wakers.extend(self.called.as_ref().and_then(|called| called()));
+                self.ring();
+                self.ask(wakers);
             }
             let interval = look.interval * 2;
             self.next = (interval <= look.last).then_some(Look {
@@ -338,8 +416,16 @@ mod tests {
         sys::memfd::{MFdFlags, memfd_create},
     };
 
+    /// Held by each test, since one of them ends what all watch by.
+    static ALONE: Mutex<()> = Mutex::new(());
+
+    fn alone() -> MutexGuard<'static, ()> {
+        ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     #[test]
     fn a_close_is_reported_and_nothing_else() {
+        let _alone = alone();
         let fd = memfd_create("watched", MFdFlags::MFD_CLOEXEC).expect("makes");
         let other = presence::reopen(&fd, OFlag::O_RDWR).expect("opens");
         presence::join(&other, End::Sender).expect("joins");
@@ -356,5 +442,63 @@ mod tests {
         drop(watch);
         // With the watch its alarm goes, and with that the sending end.
         while rx.recv().is_ok() {}
+    }
+
+    /// An end of an object, which is reported when it is dropped.
+    fn watched(alarm: impl Fn() + Send + 'static) -> (Watch, OwnedFd) {
+        let fd = memfd_create("watched", MFdFlags::MFD_CLOEXEC).expect("makes");
+        // A byte of it is read to make the first report.
+        nix::unistd::ftruncate(&fd, 1).expect("grows");
+        let other = presence::reopen(&fd, OFlag::O_RDWR).expect("opens");
+        let watch = Watch::new(Arc::new(fd), Box::new(alarm)).expect("watches");
+        (watch, other)
+    }
+
+    /// Whose waker it is that panics.
+    struct Careless;
+
+    impl std::task::Wake for Careless {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker of the program's own (this is meant)");
+        }
+    }
+
+    #[test]
+    fn a_panic_of_a_waker_or_an_alarm_ends_nothing() {
+        let _alone = alone();
+        let (careless, first) = watched(|| panic!("an alarm (this is meant)"));
+        let waker = Waker::from(Arc::new(Careless));
+        let called = Box::new(move || Some(waker.clone()));
+        careless.call(called).expect("works");
+        let (tx, rx) = mpsc::channel();
+        let (watch, second) = watched(move || tx.send(()).expect("sends"));
+        drop(first);
+        drop(second);
+        rx.recv().expect("is told");
+        assert!(careless.works() && watch.works());
+        // Also after all looks have been made, and again.
+        let (tx, rx) = mpsc::channel();
+        let (_watch, third) = watched(move || tx.send(()).expect("sends"));
+        drop(third);
+        rx.recv().expect("is told");
+    }
+
+    #[test]
+    fn whoever_watched_is_told_that_the_thread_has_ended() {
+        let _alone = alone();
+        let (tx, rx) = mpsc::channel();
+        let (watch, _end) = watched(move || tx.send(()).expect("sends"));
+        // As the thread does when it ends, which nothing but a fault of ours makes it do.
+        drop(Ending(watch.thread));
+        rx.recv().expect("is woken");
+        assert!(!watch.works());
+        // The next starts another.
+        let (tx, rx) = mpsc::channel();
+        let (next, end) = watched(move || tx.send(()).expect("sends"));
+        assert!(next.works() && !watch.works());
+        drop(end);
+        rx.recv().expect("is told");
+        drop(watch);
+        assert!(next.works());
     }
 }

@@ -9,6 +9,8 @@
 
 #[path = "passing/crowd.rs"]
 mod crowd;
+#[path = "passing/forged.rs"]
+mod forged;
 #[path = "passing/malformed.rs"]
 mod malformed;
 #[path = "passing/naps.rs"]
@@ -48,6 +50,7 @@ fn main() {
         let words: Vec<&str> = task.split(' ').collect();
         match words.as_slice() {
             ["sibling", rest @ ..] => siblings::play(rest),
+            ["forged", rest @ ..] => forged::play(rest),
             ["user", rest @ ..] => users::play(rest),
             ["crowd", rest @ ..] => crowd::play(rest),
             ["naps", rest @ ..] => naps::play(rest),
@@ -58,6 +61,7 @@ fn main() {
     let trials = [
         siblings::trials(),
         malformed::trials(),
+        forged::trials(),
         users::trials(),
         crowd::trials(),
         naps::trials(),

@@ -41,7 +41,13 @@ const MOST_TEXT: usize = 16 << 10;
 /// nobody takes it.
 ///
 /// Only processes of this process's user may be across, and of those that [`allow_uid`](Self::allow_uid) names; the kernel tells who
-/// connected (`SO_PEERCRED`). Nothing that comes is trusted: what is no handoff is refused, with all descriptors closed.
+/// connected (`SO_PEERCRED`). Nothing that comes is trusted: what is no handoff is refused, with all descriptors closed. A path, name or number
+/// in it is used only if the descriptors prove that it is theirs, else it is [`OpenErrorKind::Unproven`]; memory of
+/// another user, but root, opens with `peer=untrusted` only, else it is [`OpenErrorKind::Foreign`]. Where the address of a handoff lacks
+/// that, the taker can add it: [`take`](Self::take) the handoff, and adopt it by a channel that says so.
+///
+/// The other way round, whoever is given an end of a named segment of this process's can make it shorter, which ends this process by SIGBUS:
+/// give ends to another user that were opened with `peer=untrusted`, or have no name.
 ///
 /// ```
 /// use std::{os::unix::net::UnixStream, thread};

@@ -4,7 +4,7 @@
 //!
 //! * M1. A mapping stays where it is until its `Segment` is dropped, and is as long as it says:
 //!   the space was reserved at birth, anonymous segments are sealed against shrinking, and a named
-//!   one is ours by owner and mode.
+//!   one is ours by owner and mode. `proof` sees to the same where another process hands one over.
 //! * M2. Everything behind a reference to a [`layout::Header`] is an atomic, a lock, or never changes once the
 //!   segment can be seen by others.
 //! * M3. The mapping is page-aligned, and longer than a header.
@@ -18,5 +18,6 @@ pub(crate) mod meter;
 pub(crate) mod name;
 pub(crate) mod object;
 pub(crate) mod plan;
+mod proof;
 pub(crate) mod reading;
 pub(crate) mod segment;

@@ -34,6 +34,7 @@ use crate::{
             total,
         },
         plan::{Discard, Plan},
+        proof,
     },
     sync::{AtomicU64, Ordering},
     sys::{membarrier, report::Object, sigbus},
@@ -251,8 +252,10 @@ impl Segment {
         if !(plan.is_sound)(&shape) {
             return Err(plan.error(OpenErrorKind::Corrupt));
         }
+        let name = name(&shape);
+        proof::check(&file, &shape, name.as_deref(), plan)?;
         let mapping = map(&file, &shape, plan)?;
-        let segment = Self::with(file.into(), mapping, shape, name(&shape).as_deref(), plan)?;
+        let segment = Self::with(file.into(), mapping, shape, name.as_deref(), plan)?;
         if !membarrier::register() {
             // ORDERING: Relaxed; nothing was sent through this end yet.
             segment.header().identity.fences.store(1, Ordering::Relaxed);
@@ -455,7 +458,11 @@ impl Drop for Segment {
         };
         // Nothing can be done about an error here, and the next to open heals what is left.
         let last = || -> io::Result<()> {
-            let file = OpenOptions::new().read(true).write(true).open(path(name))?;
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
+                .open(path(name))?;
             let gate = Gate::enter(file)?;
             crash::reach(Point::SegmentLastGate);
             let file = gate.object();

@@ -104,6 +104,11 @@ impl Queue {
         Ok(self.raw_stat()?.msg_perm.__key)
     }
 
+    /// The user who made it.
+    pub(crate) fn maker(self) -> io::Result<u32> {
+        Ok(self.raw_stat()?.msg_perm.cuid)
+    }
+
     /// Removes it; sleepers in the kernel wake with EIDRM.
     pub(crate) fn remove(self) -> io::Result<()> {
         // SAFETY: IPC_RMID takes no pointer.

@@ -248,14 +248,24 @@ impl Fifo {
             .ok_or_else(wrong)?
             .into_iter();
         let (fd, trying, keeper) = (fds.next().ok_or_else(wrong)?, fds.next(), fds.next());
-        let keeper = keeper.map(Keeper::new).transpose();
-        let keeper = keeper.map_err(|e| self.os(e))?;
+        let trying = trying.ok_or_else(wrong)?;
         let file = File::from(fd);
         let meta = file.metadata().map_err(|e| self.os(e))?;
         let name = FifoName::new(Path::new(&self.path), &meta);
+        for other in [Some(&trying), keeper.as_ref()].into_iter().flatten() {
+            if !name.is(other).map_err(|e| self.os(e))? {
+                return Err(wrong());
+            }
+        }
+        if name.is_another() {
+            let what = "is another FIFO than the one at the path";
+            return Err(self.error(OpenErrorKind::Unproven(what)));
+        }
+        let keeper = keeper.map(Keeper::new).transpose();
+        let keeper = keeper.map_err(|e| self.os(e))?;
         Ok(Ends {
             fd: file.into(),
-            trying: Some(trying.ok_or_else(wrong)?),
+            trying: Some(trying),
             keeper,
             name: Some(name),
             place: trace::Place::new(&self.address()),

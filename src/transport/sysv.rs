@@ -4,6 +4,8 @@
 //! does what the queue cannot: it tells who has the channel open, and it lets a call sleep until a deadline and
 //! wake when the other side goes. Other programs may use the same queue without it; a sleeper sees their messages within 20 ms.
 
+mod select;
+
 use std::{
     ffi::OsString,
     fs::{self, File, OpenOptions},
@@ -14,7 +16,7 @@ use std::{
     sync::Arc,
 };
 
-use nix::errno::Errno;
+use nix::{errno::Errno, sys::stat::fstat};
 
 use crate::{
     Address, AddressError, AddressProblem, Capabilities, Channel, Deadline, Depth, End, Endpoint,
@@ -45,36 +47,7 @@ use crate::{
     },
 };
 
-/// Which message to receive, in the words of msgrcv.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Select {
-    /// The oldest.
-    #[default]
-    Any,
-    /// The oldest of this type.
-    Type(i64),
-    /// The oldest of the lowest type up to this one.
-    LowestUpTo(i64),
-}
-
-impl Select {
-    /// From msgrcv's number: 0, a type, or a negated bound.
-    const fn from_number(number: i64) -> Self {
-        match number {
-            0 => Self::Any,
-            1.. => Self::Type(number),
-            _ => Self::LowestUpTo(number.saturating_neg()),
-        }
-    }
-
-    const fn number(self) -> i64 {
-        match self {
-            Self::Any => 0,
-            Self::Type(mtype) => mtype,
-            Self::LowestUpTo(most) => most.saturating_neg(),
-        }
-    }
-}
+pub use select::Select;
 
 /// A System V message queue.
 ///
@@ -201,11 +174,10 @@ impl Sysv {
     ) -> Result<T, OpenError> {
         let address = self.address();
         let prepare = |shape: &mut Shape| {
-            let queue = self.make(key, shape)?;
-            let name = if flags & ANONYMOUS == 0 {
-                key.cast_unsigned()
+            let (name, queue) = if flags & ANONYMOUS == 0 {
+                (key.cast_unsigned(), self.make(key, shape)?)
             } else {
-                process::id()
+                (process::id(), self.create(key)?)
             };
             shape.extra = pack(name, queue);
             Ok(())
@@ -255,20 +227,36 @@ impl Sysv {
                 crash::reach(Point::SysvMade);
                 queue
             }
-            Err(error) => match error.raw_os_error().map(Errno::from_raw) {
-                Some(Errno::EEXIST) => {
-                    let queue = Queue::find(key).map_err(|e| self.os(e))?;
-                    // Whoever made it died before there was a segment beside it. If we may not look, it is another's.
-                    if !queue.is_ours_and_new().unwrap_or(false) {
-                        shape.flags |= FOREIGN;
-                        return Ok(queue);
-                    }
-                    queue
+            Err(error) if is_taken(&error) => {
+                let queue = Queue::find(key).map_err(|e| self.os(e))?;
+                // Whoever made it died before there was a segment beside it. If we may not look, it is another's.
+                if !queue.is_ours_and_new().unwrap_or(false) {
+                    shape.flags |= FOREIGN;
+                    return Ok(queue);
                 }
-                Some(Errno::ENOSPC) => return Err(self.limited("kernel.msgmni", error)),
-                _ => return Err(self.os(error)),
-            },
+                queue
+            }
+            Err(error) => return Err(self.unmade(error)),
         };
+        self.sized(queue)
+    }
+
+    /// Makes the queue, which must be new.
+    fn create(&self, key: libc::key_t) -> Result<Queue, OpenError> {
+        let queue = Queue::create(key).map_err(|e| self.unmade(e))?;
+        crash::reach(Point::SysvMade);
+        self.sized(queue)
+    }
+
+    fn unmade(&self, error: io::Error) -> OpenError {
+        match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ENOSPC) => self.limited("kernel.msgmni", error),
+            _ => self.os(error),
+        }
+    }
+
+    /// A queue that nobody knows yet, with the capacity that is asked for.
+    fn sized(&self, queue: Queue) -> Result<Queue, OpenError> {
         let Some(bytes) = self.capacity else {
             return Ok(queue);
         };
@@ -348,7 +336,28 @@ impl Sysv {
         }
         let name = |shape: &Shape| Some(file_name(shape.flags, key_of(shape)));
         let segment = self.with_plan(0, 0, |plan| Segment::adopt(fd, name, plan))?;
+        self.prove(&segment)?;
         self.core(segment, end, None)
+    }
+
+    /// Refuses a segment that came from another process and does not prove whose it is.
+    fn prove(&self, segment: &Segment) -> Result<(), OpenError> {
+        let owner = segment.fd().and_then(|fd| Ok(fstat(fd)?.st_uid));
+        let owner = owner.map_err(|e| self.os(e))?;
+        let path = Path::new(&self.path);
+        match queue_place::unproven(segment.shape(), owner, path, self.id) {
+            Ok(None) => Ok(()),
+            Ok(Some(what)) => Err(self.error(OpenErrorKind::Unproven(what))),
+            Err(error) => Err(self.lost(error)),
+        }
+    }
+
+    /// The error of a queue that may be gone.
+    fn lost(&self, error: io::Error) -> OpenError {
+        match disconnected(&error) {
+            true => self.error(OpenErrorKind::Stale),
+            false => self.os(error),
+        }
     }
 
     fn core(&self, segment: Segment, end: End, file: Option<File>) -> Result<Core, OpenError> {
@@ -356,11 +365,7 @@ impl Sysv {
         let shape = segment.shape();
         let key = (key_of(shape), shape.flags & WHO);
         let path = QueuePath::new(self.path.clone().into(), self.id, key, file);
-        let gone = |error: io::Error| match disconnected(&error) {
-            true => self.error(OpenErrorKind::Stale),
-            false => self.os(error),
-        };
-        let capacity = queue.stat().map_err(gone)?.capacity;
+        let capacity = queue.stat().map_err(|e| self.lost(e))?.capacity;
         let settings = Limits::new(0, capacity, 1).with_settings([
             Some("kernel.msgmax"),
             Some("kernel.msgmnb"),
@@ -383,6 +388,11 @@ impl Sysv {
 
 /// What both ends have.
 type Core = (Member, Queue, Limits, QueuePath);
+
+/// Whether the error says that there is a queue with this key.
+fn is_taken(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EEXIST)
+}
 
 /// Whether the error says that the queue was removed.
 fn disconnected(error: &io::Error) -> bool {
@@ -514,9 +524,13 @@ impl Channel for Sysv {
         loop {
             let flags = ANONYMOUS | number();
             let name = file_name(flags, process::id());
-            let pair = self.with_plan(libc::IPC_PRIVATE, flags, |plan| {
-                Segment::pair_as(&name, plan)
-            })?;
+            let key = queue_place::anonymous_key(process::id(), flags).cast_signed();
+            let pair = self.with_plan(key, flags, |plan| Segment::pair_as(&name, plan));
+            let pair = match pair {
+                // Another queue has this key.
+                Err(error) if error.source.as_ref().is_some_and(is_taken) => continue,
+                pair => pair?,
+            };
             // Another process, in another namespace, may have our number.
             if let Some((sender, receiver)) = pair {
                 return Ok((

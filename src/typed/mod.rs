@@ -1,5 +1,7 @@
 //! Messages that are values, over any sender and receiver.
 
+#[cfg(feature = "serde")]
+mod bounded;
 mod pod;
 #[cfg(feature = "serde")]
 mod serde;

@@ -121,6 +121,107 @@ mod tests {
         assert_eq!(last, [3; 8]);
     }
 
+    #[derive(serde::Serialize, serde::Deserialize, Debug)]
+    struct Nested(Option<Box<Nested>>);
+
+    /// Receives these bytes, which no honest sender of the type writes.
+    fn received<T>(bytes: &[u8]) -> Result<T, RecvError>
+    where
+        T: serde::Serialize + serde::de::DeserializeOwned + 'static,
+    {
+        let channel = crate::channel("shm:?peer=untrusted").expect("an address");
+        let (mut tx, rx) = channel.pair().expect("opens");
+        tx.send(bytes).expect("sends");
+        rx.serde::<T>().expect("nobody said otherwise").recv()
+    }
+
+    /// A length of 2^64 - 1 in front of `rest`.
+    fn endless(rest: &[u8]) -> Vec<u8> {
+        [&[255; 9][..], &[1], rest].concat()
+    }
+
+    #[test]
+    fn endless_lists_of_nothing_are_refused() {
+        #[derive(serde::Serialize, serde::Deserialize, PartialEq, Eq, Debug)]
+        struct Nothing;
+
+        let mistyped = |found: Result<(), RecvError>| {
+            assert!(
+                matches!(found, Err(RecvError::Mistyped { .. })),
+                "{found:?}"
+            );
+        };
+        mistyped(received::<Vec<()>>(&endless(&[])).map(drop));
+        mistyped(received::<Vec<Nothing>>(&endless(&[])).map(drop));
+        mistyped(received::<(u8, Vec<[(); 3]>)>(&[&[1], &endless(&[])[..]].concat()).map(drop));
+        mistyped(received::<std::collections::BTreeMap<(), ()>>(&endless(&[])).map(drop));
+        mistyped(received::<Option<Vec<()>>>(&[&[1], &endless(&[])[..]].concat()).map(drop));
+        // Each little, and together too much: 2,000 lists of 65,000 items.
+        let mut lists = vec![0xd0, 0x0f];
+        lists.extend([0xe8, 0xfb, 0x03].repeat(2000));
+        mistyped(received::<Vec<Vec<()>>>(&lists).map(drop));
+        // As many as any program has.
+        let (mut tx, mut rx) = pair::<Vec<Nothing>>("shm:");
+        let all: Vec<Nothing> = (0..60_000).map(|_| Nothing).collect();
+        tx.send(&all).expect("sends");
+        assert_eq!(rx.recv().expect("receives"), all);
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_is_refused() {
+        let deep = received::<Nested>(&vec![1; 200_000]);
+        assert!(
+            matches!(deep, Err(RecvError::Mistyped { found: 200_000 })),
+            "{deep:?}"
+        );
+        let bytes = |deep| [vec![1; deep], vec![0]].concat();
+        // Each level is a structure and an option.
+        let mut deepest = received::<Nested>(&bytes(63)).expect("is a value");
+        for _ in 0..63 {
+            deepest = *deepest.0.expect("holds one");
+        }
+        assert!(deepest.0.is_none());
+        let deeper = received::<Nested>(&bytes(64));
+        assert!(
+            matches!(deeper, Err(RecvError::Mistyped { .. })),
+            "{deeper:?}"
+        );
+    }
+
+    #[test]
+    fn values_of_all_forms_come_back() {
+        #[derive(serde::Serialize, serde::Deserialize, PartialEq, Debug, Clone)]
+        enum Form {
+            Unit,
+            One(Box<Form>),
+            Two(u8, String),
+            Named { list: Vec<Option<i64>>, word: char },
+        }
+        type All = (
+            Vec<Form>,
+            std::collections::HashMap<String, Vec<u8>>,
+            Result<f64, [u16; 3]>,
+            Option<((), bool, i128)>,
+        );
+        let (mut tx, mut rx) = pair::<All>("shm:");
+        let form = Form::Named {
+            list: vec![Some(-1), None, Some(i64::MAX)],
+            word: 'ü',
+        };
+        let forms = vec![Form::Unit, Form::One(Box::new(form.clone())), form];
+        let forms = [forms, vec![Form::Two(3, "three".to_owned())]].concat();
+        let map = (0..100_u8).map(|n| (n.to_string(), vec![n; n.into()]));
+        let map: std::collections::HashMap<_, _> = map.collect();
+        for (result, option) in [
+            (Ok(0.5), None),
+            (Err([1, 2, 65535]), Some(((), true, i128::MIN))),
+        ] {
+            let value: All = (forms.clone(), map.clone(), result, option);
+            tx.send(&value).expect("sends");
+            assert_eq!(rx.recv().expect("receives"), value);
+        }
+    }
+
     #[test]
     fn a_value_waits_for_no_more_room_than_it_needs() {
         let (mut tx, mut rx) = pair::<Vec<u8>>("shm:?capacity=4KiB&max_message=1KiB");

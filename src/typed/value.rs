@@ -22,7 +22,9 @@ const SLACK: usize = 64;
 /// A value that can move to another process.
 ///
 /// With the feature `serde` that is every type that implements `Serialize` and `Deserialize`, in the format of postcard: compact, and
-/// not self-describing, so a type that asks what comes next (`serde_json::Value`, untagged enums) is not read back. Without it, and where speed
+/// not self-describing, so a type that asks what comes next (`serde_json::Value`, untagged enums) is not read back. Neither is a value that is
+/// nested more than 128 deep, or has more than 65,536 items that take no bytes (`Vec<()>`) and as many more as it has bytes: a receiver says
+/// [`Mistyped`](RecvError::Mistyped), so that a peer can neither use up its stack nor keep it busy for ever. Without it, and where speed
 /// counts, it is a [`Plain`] one, whose bytes are sent as they lie.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no value that laneway moves to another process",
@@ -106,10 +108,7 @@ impl<T: serde::Serialize + serde::de::DeserializeOwned + 'static> Value for T {
 
     #[inline]
     fn read(bytes: &[u8]) -> Option<Self> {
-        match postcard::take_from_bytes(bytes) {
-            Ok((value, [])) => Some(value),
-            _ => None,
-        }
+        crate::typed::bounded::from_bytes(bytes)
     }
 
     fn declare(endpoint: &mut dyn Endpoint) -> Result<(), OpenError> {

@@ -75,7 +75,7 @@ fn for_others(channel: &BoxChannel) -> String {
 }
 
 /// A child of another user.
-fn as_user(uid: u32, task: &str) -> Running {
+pub(crate) fn as_user(uid: u32, task: &str) -> Running {
     let mut command = again(task);
     command.uid(uid).gid(uid);
     Running::run(&mut command)

@@ -3,11 +3,18 @@
 use std::{
     fs::{File, Metadata, OpenOptions},
     io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::{
+        fd::OwnedFd,
+        unix::fs::{MetadataExt, OpenOptionsExt},
+    },
     path::{Path, PathBuf},
 };
 
-use nix::{fcntl::OFlag, sys::stat::Mode, unistd::Uid};
+use nix::{
+    fcntl::OFlag,
+    sys::stat::{Mode, fstat},
+    unistd::Uid,
+};
 
 use crate::presence::{self, Gate};
 
@@ -36,6 +43,17 @@ impl FifoName {
     /// Whether the path still names that FIFO.
     pub(crate) fn is_there(&self) -> bool {
         is_at(&self.path, self.identity)
+    }
+
+    /// Whether the path names something else. If it names nothing, it is no matter.
+    pub(crate) fn is_another(&self) -> bool {
+        std::fs::symlink_metadata(&self.path).is_ok() && !self.is_there()
+    }
+
+    /// Whether a descriptor is of the same FIFO.
+    pub(crate) fn is(&self, fd: &OwnedFd) -> io::Result<bool> {
+        let stat = fstat(fd)?;
+        Ok((stat.st_dev, stat.st_ino) == self.identity)
     }
 
     fn leave(&self) -> io::Result<bool> {

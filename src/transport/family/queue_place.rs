@@ -61,14 +61,56 @@ pub(crate) fn key(file: &Metadata, id: u8) -> (u32, u32) {
     (low(word), low(who))
 }
 
+/// The key of a queue without a path, from its maker's process id and its number, which make the file name of its segment: so the
+/// segment of that name has this queue, and no number that is written into another leads to it. Never 0, which is no key.
+pub(crate) fn anonymous_key(pid: u32, flags: u32) -> u32 {
+    pid.wrapping_mul(0x9e37_79b1) ^ (flags & WHO).wrapping_mul(0x85eb_ca77) | 1
+}
+
+/// The key that the queue of a segment has.
+fn meant_key(shape: &Shape) -> u32 {
+    match shape.flags & ANONYMOUS {
+        0 => key_of(shape),
+        _ => anonymous_key(key_of(shape), shape.flags),
+    }
+}
+
+/// Whether the number in a segment is that of the queue with its key: anybody may have written it, and in another namespace it is
+/// somebody else's.
+pub(crate) fn has_its_queue(shape: &Shape) -> io::Result<bool> {
+    Ok(queue_of(shape).key()?.cast_unsigned() == meant_key(shape))
+}
+
+/// What a segment that came from another process, and that is what its file name says, does not prove: which queue is its own, or
+/// that this path is its path. `owner` is whose it is.
+///
+/// # Errors
+/// The queue is gone, or may not be looked at.
+pub(crate) fn unproven(
+    shape: &Shape,
+    owner: u32,
+    path: &Path,
+    id: u8,
+) -> io::Result<Option<&'static str>> {
+    if !has_its_queue(shape)? {
+        return Ok(Some("names a queue that is another's"));
+    }
+    if shape.flags & FOREIGN == 0 && queue_of(shape).maker()? != owner {
+        return Ok(Some("names a queue of another user"));
+    }
+    if path.as_os_str().is_empty() != (shape.flags & ANONYMOUS != 0) {
+        return Ok(Some("is the queue of another address"));
+    }
+    // A path that is gone, or that we may not see, is not used.
+    let meant = (key_of(shape), shape.flags & WHO);
+    let is_other = fs::metadata(path).is_ok_and(|meta| key(&meta, id) != meant);
+    Ok(is_other.then_some("is the queue of another path"))
+}
+
 /// Removes the queue of a segment, if we made it.
 pub(crate) fn remove_queue(shape: &Shape) {
     let queue = queue_of(shape);
-    let anonymous = shape.flags & ANONYMOUS != 0;
-    let meant = if anonymous { 0 } else { key_of(shape) };
-    // In another namespace the same number is somebody else's queue.
-    let is_meant = queue.key().is_ok_and(|key| key.cast_unsigned() == meant);
-    if shape.flags & FOREIGN == 0 && is_meant {
+    if shape.flags & FOREIGN == 0 && has_its_queue(shape).unwrap_or(false) {
         // What is gone already needs no removing.
         let _ = queue.remove();
     }

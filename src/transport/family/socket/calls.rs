@@ -3,7 +3,7 @@
 use std::{
     io::{self, IoSlice},
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use nix::{
@@ -125,6 +125,12 @@ pub(crate) fn is_hung_up(fd: &OwnedFd) -> bool {
 pub(crate) fn was_reset(fd: &OwnedFd) -> bool {
     let error = getsockopt(fd, sockopt::SocketError);
     error.is_ok_and(|error| error == libc::ECONNRESET)
+}
+
+/// The path that a socket is bound to.
+pub(crate) fn path_of(fd: &OwnedFd) -> Option<PathBuf> {
+    let name: UnixAddr = socket::getsockname(fd.as_raw_fd()).ok()?;
+    name.path().map(Path::to_owned)
 }
 
 /// The user that connected, or that listens.

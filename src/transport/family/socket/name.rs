@@ -52,6 +52,8 @@ pub(crate) struct SocketName {
     path: PathBuf,
     lock: File,
     lock_path: PathBuf,
+    /// Whose the lock is, and so the socket.
+    owner: u32,
 }
 
 /// The path of the lock beside a socket.
@@ -69,6 +71,23 @@ fn is_ours(meta: &Metadata) -> bool {
 fn is_at(path: &Path, meta: &Metadata) -> bool {
     let there = fs::symlink_metadata(path);
     there.is_ok_and(|there| (there.dev(), there.ino()) == (meta.dev(), meta.ino()))
+}
+
+fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// Opens what is at the path, without any effect on it, if it is a socket of this user that we made.
+fn open_ours(path: &Path, owner: u32) -> io::Result<File> {
+    let socket = OpenOptions::new()
+        .read(true)
+        .custom_flags((OFlag::O_PATH | OFlag::O_NOFOLLOW).bits())
+        .open(path)?;
+    let meta = socket.metadata()?;
+    if meta.file_type().is_socket() && meta.mode() & OURS != 0 && meta.uid() == owner {
+        return Ok(socket);
+    }
+    Err(io::ErrorKind::NotFound.into())
 }
 
 /// The lock goes before the sockets when this process dies, so that whoever sees these end finds nobody listening. If there are so few
@@ -138,6 +157,7 @@ impl SocketName {
             path: path.to_owned(),
             lock: aside(lock),
             lock_path,
+            owner: meta.uid(),
         };
         // After an error the name goes again, and with it all that was made.
         let listener = name.occupy(place, &meta, socket)?;
@@ -204,13 +224,34 @@ impl SocketName {
         Ok(socket.into())
     }
 
-    /// The name of a receiver that was handed over: its lock holds a place.
-    pub(crate) fn adopt(place: &Place, lock: OwnedFd) -> Self {
-        Self {
-            path: place.path().to_owned(),
-            lock: aside(lock.into()),
-            lock_path: lock_path(place.path()),
+    /// The name of a receiver that was handed over: its lock holds a place. The socket must be bound to the path, and what is there, or
+    /// beside it, be the lock's and its owner's.
+    pub(crate) fn adopt(place: &Place, lock: OwnedFd, socket: &OwnedFd) -> Result<Self, OpenError> {
+        let refused = |what| Err(place.error(OpenErrorKind::Unproven(what)));
+        let path = place.path();
+        if calls::path_of(socket).as_deref() != Some(path) {
+            return refused("is a socket that is bound to another path");
         }
+        let lock = File::from(lock);
+        let meta = lock.metadata().map_err(|e| place.os(e))?;
+        if !meta.is_file() || meta.mode() & OURS == 0 || meta.mode() & 0o022 != 0 {
+            return refused("has no lock of ours with it");
+        }
+        let lock_path = lock_path(path);
+        // What is not there is not used.
+        if is_there(&lock_path) && !is_at(&lock_path, &meta) {
+            return refused("has another lock with it than the one beside the path");
+        }
+        let owner = meta.uid();
+        if is_there(path) && open_ours(path, owner).is_err() {
+            return refused("is another socket than the one at the path");
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            lock: aside(lock),
+            lock_path,
+            owner,
+        })
     }
 
     /// Another description of the lock, with a place of its own.
@@ -228,8 +269,11 @@ impl SocketName {
             return Err(io::ErrorKind::NotFound.into());
         }
         let time = TimeSpec::new(i64::from(of.bits().cast_signed()), mark(of).into());
-        let links = UtimensatFlags::NoFollowSymlink;
-        utimensat(AT_FDCWD, &self.path, &TimeSpec::UTIME_OMIT, &time, links)?;
+        // By the descriptor, so that it is certain what is changed.
+        let socket = open_ours(&self.path, self.owner)?;
+        let own = format!("/proc/self/fd/{}", socket.as_raw_fd());
+        let links = UtimensatFlags::FollowSymlink;
+        utimensat(AT_FDCWD, own.as_str(), &TimeSpec::UTIME_OMIT, &time, links)?;
         Ok(())
     }
 

@@ -134,7 +134,7 @@ impl SocketReceiver {
         if !is_sound || !senders.iter().all(|fd| listens(fd) == Some(false)) {
             return Err(wrong());
         }
-        let name = SocketName::adopt(&place, lock);
+        let name = SocketName::adopt(&place, lock, &socket)?;
         let limits = place.form.limits(&socket).map_err(failed)?;
         let most = place.form.most(&limits);
         let object = board::object(&socket);

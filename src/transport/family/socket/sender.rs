@@ -164,6 +164,9 @@ impl SocketSender {
     /// Changes to a connection of its own, to the same receiver, if there is one to be had.
     fn branch_off(&mut self) {
         let listener = calls::process_of(&self.socket).ok();
+        if !self.leads_to(listener) {
+            return;
+        }
         let Ok(mut own) = Self::by_name(self.place.clone()) else {
             return;
         };
@@ -172,6 +175,18 @@ impl SocketSender {
             // The other one may be its giver's still.
             own.shared.set(true);
         }
+    }
+
+    /// Whether this process listens at the path. Another receiver there, which may have been named by nobody whom it knows, sees no sender
+    /// come and go.
+    fn leads_to(&self, listener: Option<i32>) -> bool {
+        let found = || {
+            name::look(&self.place).ok().flatten()?;
+            let socket = calls::open(self.place.form.kind()).ok()?;
+            calls::join(socket.as_fd(), self.place.path()).ok()?;
+            calls::process_of(&socket).ok()
+        };
+        listener.is_some() && found() == listener
     }
 
     /// Connects to whoever listens, and greets; `false` if nobody does, or too many wait there already.
