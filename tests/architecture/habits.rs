@@ -11,7 +11,7 @@ const LONGEST: usize = 400;
 /// Files that are longer, and how long they may be until they are split.
 const LONGER: &[(&str, usize)] = &[
     ("src/conformance/threads.rs", 700),
-    ("src/transport/sysv.rs", 560),
+    ("src/transport/sysv.rs", 563),
 ];
 
 /// The words of a line of code.
