@@ -74,8 +74,19 @@ struct Left {
 
 /// Runs it.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let mut nothing = None;
     let (meant, others) = match &arguments.address {
-        Some(address) => (with_address(&arguments.place, address)?, Vec::new()),
+        Some(address) => {
+            let found = with_address(&arguments.place, address);
+            let meant = found.or_else(|failure| match failure {
+                Failure::Nothing(_) | Failure::NoObject(_) => {
+                    nothing = Some(failure);
+                    Ok(Vec::new())
+                }
+                failure => Err(failure),
+            });
+            (meant?, Vec::new())
+        }
         None => {
             let objects = arguments.place.survey()?.into_iter();
             objects.partition(|object| object.state.is_removable())
@@ -116,6 +127,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         removed.iter().map(line).collect::<String>() + &stays(&others)
     };
     screen::print(&text)?;
+    if let Some(failure) = nothing {
+        return Err(failure);
+    }
     match left.is_empty() {
         true => Ok(()),
         false => Err(Failure::Left(

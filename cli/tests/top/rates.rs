@@ -85,7 +85,10 @@ fn pipeline() {
             let pids = end["processes"].as_array().expect("a list");
             end["address"] == "shm+mpmc:" && pids.contains(&own.into())
         };
-        let shown = side(&look, "recv", is_ours).expect("it is open");
+        // Of the link that we send to, the other side: each tells its own processes.
+        let input = side(&look, "send", is_ours).expect("we have it open");
+        let of_input = |end: &Value| end["id"] == input["id"] && !is_ours(end);
+        let shown = side(&look, "recv", of_input).expect("the stage has it open");
         let shown = shown["rates"]["messages"].as_f64().expect("a rate");
         let Some(counted) = track.rate(from, to) else {
             continue;
