@@ -15,7 +15,10 @@ use laneway::{
     BoxChannel, BoxReceiver, BoxSender, Channel, End, Handoff, OpenError, OpenErrorKind, Receiver,
     Sender,
 };
-use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::{
+    fcntl::{FcntlArg, SealFlag, fcntl},
+    sys::memfd::{MFdFlags, memfd_create},
+};
 
 use crate::{
     corpus::any,
@@ -132,9 +135,15 @@ impl Headers {
             return "not begun";
         };
         let bytes = hostile(random, held.bytes.clone());
-        let fd = memfd_create("laneway-fuzz", MFdFlags::MFD_CLOEXEC).expect("memory");
+        let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+        let fd = memfd_create("laneway-fuzz", flags).expect("memory");
         let file = File::from(fd);
         file.write_all_at(&bytes, 0).expect("writes");
+        // What is not sealed is not looked at further.
+        if random.u8(0..16) > 0 {
+            let seals = FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK);
+            fcntl(&file, seals).expect("seals");
+        }
         let kind = any(random, &[0, 1, 2]);
         let channel = Kind::ALL.get(kind).expect("one of all").channel("");
         let end = if random.bool() {
@@ -303,6 +312,7 @@ fn tell(opened: Result<Outcome, OpenError>) -> Outcome {
         OpenErrorKind::Refused(_) => "refused",
         OpenErrorKind::Busy => "busy",
         OpenErrorKind::Handoff => "handoff",
+        OpenErrorKind::Unproven(_) => "unproven",
         OpenErrorKind::NoSpace { .. } => "no space",
         kind => panic!("{kind:?}: {error}"),
     }
