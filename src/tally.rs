@@ -90,6 +90,15 @@ impl Tally {
         }
     }
 
+    /// The same of messages alone.
+    #[inline]
+    pub(crate) fn add_messages_among_others(&self, messages: usize) {
+        if !OFF {
+            // ORDERING: Relaxed; a number for people.
+            self.messages.fetch_add(messages as u64, Ordering::Relaxed);
+        }
+    }
+
     /// Counts messages that were given up, also where others write.
     #[cold]
     pub(crate) fn dropped(&self, messages: u64) {

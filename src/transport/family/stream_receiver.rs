@@ -20,6 +20,7 @@ use crate::{
         reading,
     },
     sys::fd::{self, Block},
+    tally::Uncounted,
     trace,
     transport::family::{
         ends::Ends,
@@ -37,6 +38,7 @@ const CHUNK: usize = 64 << 10;
 pub struct StreamReceiver {
     ends: Ends,
     meter: Meter,
+    uncounted: Uncounted,
     address: Address,
     mode: PipeMode,
     limits: Limits,
@@ -88,6 +90,7 @@ impl StreamReceiver {
         Ok(Self {
             ends,
             meter,
+            uncounted: Uncounted::default(),
             address,
             mode,
             limits,
@@ -359,13 +362,18 @@ impl Receiver for StreamReceiver {
                 Deadline::NOW
             };
             match self.fetch(deadline, max - drained) {
-                Ok(place) => each(self.message(place)),
+                Ok(place) => {
+                    each(self.message(place));
+                    self.peeked = None;
+                    self.start = place.next;
+                    self.uncounted.add(place.end - place.start);
+                }
                 Err(error) if drained == 0 => return Err(error),
                 Err(_) => break,
             }
-            self.consume();
             drained += 1;
         }
+        self.meter.tally().add_batch(drained, &mut self.uncounted);
         Ok(drained)
     }
 }

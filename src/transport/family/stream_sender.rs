@@ -19,6 +19,7 @@ use crate::{
         reading,
     },
     sys::fd::{self, Block, Sigpipe},
+    tally::Uncounted,
     trace,
     transport::family::{
         ends::{Ends, NAP},
@@ -185,6 +186,27 @@ impl StreamSender {
         written
     }
 
+    /// Writes a message, and does not count it.
+    #[inline]
+    fn put(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
+        if message.len() > self.max_message {
+            return Err(SendError::TooLarge {
+                max: self.max_message,
+            });
+        }
+        if HEADER + message.len() > PIPE_BUF {
+            return self.write_long(message, deadline);
+        }
+        // One copy here costs less than a second part there.
+        let mut pledged = self.pledged;
+        self.batch.clear();
+        match self.mode {
+            PipeMode::Stream => pledged.put(&mut self.batch, message),
+            PipeMode::Packet => frame::put_packet(&mut self.batch, message),
+        }
+        self.write_batch(pledged, deadline)
+    }
+
     /// Writes a message that one atomic write cannot hold.
     fn write_long(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
         let (before, behind, trailing) = frame::around_long(message);
@@ -194,7 +216,6 @@ impl StreamSender {
             IoSlice::new(behind.get(..trailing).unwrap_or_default()),
         ];
         self.write(&parts, HEADER + message.len() + trailing, deadline)?;
-        self.meter.tally().add(1, message.len());
         self.pledged.settle();
         Ok(())
     }
@@ -311,22 +332,7 @@ impl Sender for StreamSender {
 
     #[inline]
     fn send_by(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
-        if message.len() > self.max_message {
-            return Err(SendError::TooLarge {
-                max: self.max_message,
-            });
-        }
-        if HEADER + message.len() > PIPE_BUF {
-            return self.write_long(message, deadline);
-        }
-        // One copy here costs less than a second part there.
-        let mut pledged = self.pledged;
-        self.batch.clear();
-        match self.mode {
-            PipeMode::Stream => pledged.put(&mut self.batch, message),
-            PipeMode::Packet => frame::put_packet(&mut self.batch, message),
-        }
-        self.write_batch(pledged, deadline)?;
+        self.put(message, deadline)?;
         self.meter.tally().add(1, message.len());
         Ok(())
     }
@@ -337,8 +343,11 @@ impl Sender for StreamSender {
         messages: &[&[u8]],
         deadline: Deadline,
     ) -> Result<usize, SendError> {
-        let mut sent = 0;
-        while let Some((first, _)) = messages.get(sent..).and_then(<[_]>::split_first) {
+        let (mut sent, mut uncounted) = (0, Uncounted::default());
+        let ended = loop {
+            let Some((first, _)) = messages.get(sent..).and_then(<[_]>::split_first) else {
+                break Ok(sent);
+            };
             let mut pledged = self.pledged;
             let (mut gathered, mut bytes) = (0, 0);
             if self.mode == PipeMode::Stream {
@@ -347,20 +356,21 @@ impl Sender for StreamSender {
                 (gathered, bytes) = pledged.gather(&mut self.batch, rest, self.max_message);
             }
             let result = if gathered > 0 {
-                let written = self.write_batch(pledged, deadline);
-                if written.is_ok() {
-                    self.meter.tally().add(gathered, bytes);
-                }
-                written
+                self.write_batch(pledged, deadline)
             } else {
-                self.send_by(first, deadline)
+                (gathered, bytes) = (1, first.len());
+                self.put(first, deadline)
             };
             match result {
-                Ok(()) => sent += gathered.max(1),
-                Err(error) if sent == 0 => return Err(error),
-                Err(_) => return Ok(sent),
+                Ok(()) => {
+                    sent += gathered;
+                    uncounted.add(bytes);
+                }
+                Err(error) if sent == 0 => break Err(error),
+                Err(_) => break Ok(sent),
             }
-        }
-        Ok(sent)
+        };
+        self.meter.tally().add_batch(sent, &mut uncounted);
+        ended
     }
 }

@@ -58,7 +58,10 @@ impl BroadcastReceiver {
     fn count(&self) {
         let messages = self.uncounted.take();
         if messages > 0 {
-            self.member.seat().tally().add_among_others(messages, 0);
+            self.member
+                .seat()
+                .tally()
+                .add_messages_among_others(messages);
         }
     }
 

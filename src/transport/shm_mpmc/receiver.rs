@@ -258,7 +258,6 @@ impl Receiver for MpmcReceiver {
             ring.finish(taken);
             drained += 1;
             if drained % BATCH == 0 {
-                self.count(BATCH);
                 self.notify();
             }
             if drained == max {
@@ -271,7 +270,7 @@ impl Receiver for MpmcReceiver {
             // Ours, should `each` unwind.
             self.taken = Some(taken);
         }
-        self.count(drained % BATCH);
+        self.count(drained);
         self.notify();
         Ok(drained)
     }
