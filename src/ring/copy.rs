@@ -31,6 +31,7 @@ pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
     }
 }
 
+#[cold]
 #[inline(never)]
 fn copy_long(to: &mut [u8], from: &[u8]) {
     let size = piece(to.as_ptr(), from.as_ptr(), from.len());

@@ -127,6 +127,7 @@ impl Data<'_> {
     }
 
     /// The same of many bytes; by value, so that the caller need not have it in memory.
+    #[cold]
     #[inline(never)]
     fn write_long(self, offset: u64, bytes: &[u8]) -> Result<(), OutOfBounds> {
         let all = self.range(offset, bytes.len())?;
@@ -141,6 +142,7 @@ impl Data<'_> {
         Ok(())
     }
 
+    #[cold]
     #[inline(never)]
     fn read_long(self, offset: u64, buf: &mut [u8]) -> Result<(), OutOfBounds> {
         let all = self.range(offset, buf.len())?;
