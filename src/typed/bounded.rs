@@ -160,6 +160,27 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<'_, D> {
     }
 }
 
+impl<'a, V> Within<'a, V> {
+    /// Wraps the items of a list or a map, of which there may be `len`, if that is known.
+    #[inline]
+    fn items<A, E: Error>(mut self, inner: A, len: Option<usize>) -> Result<(V, Items<'a, A>), E> {
+        let counts = match len {
+            // That many may be there: paid for at once.
+            Some(len) if self.counts => {
+                self.left.take(len)?;
+                false
+            }
+            _ => self.counts,
+        };
+        let items = Items {
+            inner,
+            left: self.left,
+            counts,
+        };
+        Ok((self.inner, items))
+    }
+}
+
 impl<'de, V: Visitor<'de>> Visitor<'de> for Within<'_, V> {
     type Value = V::Value;
 
@@ -185,38 +206,17 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Within<'_, V> {
     }
 
     #[inline]
-    fn visit_seq<A: SeqAccess<'de>>(mut self, inner: A) -> Result<V::Value, A::Error> {
-        let counts = match inner.size_hint() {
-            // That many may be there: paid for at once.
-            Some(len) if self.counts => {
-                self.left.take(len)?;
-                false
-            }
-            _ => self.counts,
-        };
-        let left = self.left;
-        self.inner.visit_seq(Items {
-            inner,
-            left,
-            counts,
-        })
+    fn visit_seq<A: SeqAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
+        let len = inner.size_hint();
+        let (visitor, items) = self.items(inner, len)?;
+        visitor.visit_seq(items)
     }
 
     #[inline]
-    fn visit_map<A: MapAccess<'de>>(mut self, inner: A) -> Result<V::Value, A::Error> {
-        let counts = match inner.size_hint() {
-            Some(len) if self.counts => {
-                self.left.take(len)?;
-                false
-            }
-            _ => self.counts,
-        };
-        let left = self.left;
-        self.inner.visit_map(Items {
-            inner,
-            left,
-            counts,
-        })
+    fn visit_map<A: MapAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
+        let len = inner.size_hint();
+        let (visitor, items) = self.items(inner, len)?;
+        visitor.visit_map(items)
     }
 
     #[inline]
