@@ -24,7 +24,10 @@ use nix::{
     unistd::Uid,
 };
 
-use crate::{Meeting, go_to, soon, unique, users::as_user};
+use crate::{
+    Meeting, go_to, soon, unique,
+    users::{as_user, trial},
+};
 
 /// Somebody without any right.
 const NOBODY: u32 = 65534;
@@ -64,19 +67,9 @@ pub(crate) fn trials() -> Vec<Trial> {
             segment_of_another_user,
         ),
     ];
-    let trials = cases.into_iter().map(|(name, needs_root, run)| {
-        let can = root || !needs_root;
-        let name = if can {
-            name.to_owned()
-        } else {
-            format!("{name} (not run: needs root)")
-        };
-        Trial::test(name, move || {
-            run();
-            Ok(())
-        })
-        .with_ignored_flag(!can)
-    });
+    let trials = cases
+        .into_iter()
+        .map(|(name, needs_root, run)| trial(name, root || !needs_root, run));
     trials.collect()
 }
 

@@ -35,19 +35,22 @@ pub(crate) fn trials() -> Vec<Trial> {
         ),
         ("users/a_courier_takes_nothing_from_a_stranger", courier),
     ];
-    let trials = cases.into_iter().map(|(name, run)| {
-        let name = if root {
-            name.to_owned()
-        } else {
-            format!("{name} (not run: needs root)")
-        };
-        Trial::test(name, move || {
-            run();
-            Ok(())
-        })
-        .with_ignored_flag(!root)
-    });
+    let trials = cases.into_iter().map(|(name, run)| trial(name, root, run));
     trials.collect()
+}
+
+/// A trial that runs if it `can`, as what takes root does not everywhere.
+pub(crate) fn trial(name: &str, can: bool, run: fn()) -> Trial {
+    let name = if can {
+        name.to_owned()
+    } else {
+        format!("{name} (not run: needs root)")
+    };
+    Trial::test(name, move || {
+        run();
+        Ok(())
+    })
+    .with_ignored_flag(!can)
 }
 
 /// A channel of each transport over sockets, with these keys.
