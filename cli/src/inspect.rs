@@ -75,6 +75,9 @@ struct Shown {
 /// Runs it.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let objects = rm::with_address(&arguments.place, &arguments.address)?;
+    if objects.is_empty() {
+        return Err(rm::nothing(&arguments.address));
+    }
     let address = named::channel(&arguments.address).map(|channel| channel.address());
     let place = match address.as_ref().ok().and_then(rm::folder_of) {
         Some(folder) => arguments.place.and(folder),

@@ -74,19 +74,8 @@ struct Left {
 
 /// Runs it.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let mut nothing = None;
     let (meant, others) = match &arguments.address {
-        Some(address) => {
-            let found = with_address(&arguments.place, address);
-            let meant = found.or_else(|failure| match failure {
-                Failure::Nothing(_) | Failure::NoObject(_) => {
-                    nothing = Some(failure);
-                    Ok(Vec::new())
-                }
-                failure => Err(failure),
-            });
-            (meant?, Vec::new())
-        }
+        Some(address) => (with_address(&arguments.place, address)?, Vec::new()),
         None => {
             let objects = arguments.place.survey()?.into_iter();
             objects.partition(|object| object.state.is_removable())
@@ -127,8 +116,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         removed.iter().map(line).collect::<String>() + &stays(&others)
     };
     screen::print(&text)?;
-    if let Some(failure) = nothing {
-        return Err(failure);
+    if let Some(address) = arguments.address.as_ref().filter(|_| meant.is_empty()) {
+        return Err(nothing(address));
     }
     match left.is_empty() {
         true => Ok(()),
@@ -160,7 +149,7 @@ fn stays(others: &[Object]) -> String {
     text
 }
 
-/// The objects of the channel at an address, or the one at a path, as `ls` shows what has no address. Never none.
+/// The objects of the channel at an address, or the one at a path, as `ls` shows what has no address.
 pub(crate) fn with_address(place: &Where, text: &str) -> Result<Vec<Object>, Failure> {
     if text.starts_with('/') {
         let path = Path::new(text);
@@ -169,10 +158,7 @@ pub(crate) fn with_address(place: &Where, text: &str) -> Result<Vec<Object>, Fai
             None => Vec::new(),
         };
         objects.retain(|object| object.path == path);
-        return match objects.is_empty() {
-            true => Err(Failure::NoObject(path.to_owned())),
-            false => Ok(objects),
-        };
+        return Ok(objects);
     }
     let address = named::channel(text)?.address();
     let mut objects = match folder_of(&address) {
@@ -180,9 +166,16 @@ pub(crate) fn with_address(place: &Where, text: &str) -> Result<Vec<Object>, Fai
         None => place.survey()?,
     };
     objects.retain(|object| object.belongs_to(&address));
-    match objects.is_empty() {
-        true => Err(Failure::Nothing(address)),
-        false => Ok(objects),
+    Ok(objects)
+}
+
+/// What is said if there are none.
+pub(crate) fn nothing(text: &str) -> Failure {
+    match text.starts_with('/') {
+        true => Failure::NoObject(text.into()),
+        false => {
+            named::channel(text).map_or_else(|failure| failure, |it| Failure::Nothing(it.address()))
+        }
     }
 }
 
