@@ -73,8 +73,17 @@ pub(crate) fn is_used(path: &Path) -> io::Result<bool> {
 
 /// Removes a FIFO of ours, if it is still that one and nobody has it open; whether it did.
 pub(crate) fn remove_unused(path: &Path, identity: (u64, u64)) -> io::Result<bool> {
-    let gate = Gate::enter(look(path)?)?;
-    let removes = is_at(path, identity) && !presence::has_any(gate.object())?;
+    remove_this(look(path)?, path, identity)
+}
+
+/// The same by a descriptor of what was at the path.
+fn remove_this(fifo: File, path: &Path, identity: (u64, u64)) -> io::Result<bool> {
+    let gate = Gate::enter(fifo)?;
+    let meta = gate.object().metadata()?;
+    // A number is given again as soon as its file is gone, so the object whose gate is ours must have it: while that is open, the
+    // number is nobody else's.
+    let is_it = is_ours(&meta) && (meta.dev(), meta.ino()) == identity;
+    let removes = is_it && is_at(path, identity) && !presence::has_any(gate.object())?;
     if removes {
         std::fs::remove_file(path)?;
     }
@@ -99,5 +108,31 @@ impl Drop for FifoName {
             // Nothing can be done about an error here, and the next to open uses what is left.
             let _ = self.leave();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::unistd::mkfifo;
+
+    use super::*;
+
+    /// A FIFO that goes with its name.
+    fn made(word: &str) -> FifoName {
+        let name = format!("laneway-fifo-name.{}.{word}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR | OURS).expect("makes");
+        FifoName::new(&path, &std::fs::symlink_metadata(&path).expect("is there"))
+    }
+
+    #[test]
+    fn a_fifo_that_got_the_number_of_another_stays() {
+        let (first, second) = (made("first"), made("second"));
+        // Whoever looked found the first, and by the time it has the gate the second is at the path.
+        let late = look(&first.path).expect("opens");
+        assert!(!remove_this(late, &second.path, second.identity).expect("asks"));
+        assert!(second.is_there());
+        assert!(remove_unused(&second.path, second.identity).expect("asks"));
+        assert!(!second.is_there());
     }
 }
