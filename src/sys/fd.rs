@@ -97,9 +97,10 @@ pub(crate) fn write(
 ) -> io::Result<usize> {
     if let ([part], Block::Yes, Sigpipe::Ignored) = (parts, block, sigpipe) {
         // A third faster than any call that takes flags.
-        return retry(|| {
+        let (fd, from, len) = (fd.as_raw_fd(), part.as_ptr(), part.len());
+        return at_once(move || {
             // SAFETY: by S1.
-            unsafe { libc::write(fd.as_raw_fd(), part.as_ptr().cast(), part.len()) }
+            unsafe { libc::write(fd, from.cast(), len) }
         });
     }
     write_unsignalled(fd, parts, block)
@@ -171,6 +172,26 @@ pub(super) fn retry(mut call: impl FnMut() -> isize) -> io::Result<usize> {
                 }
             }
         }
+    }
+}
+
+/// The same, with all that a second call needs out of the way of data that flow.
+#[inline]
+fn at_once(call: impl Fn() -> isize + Copy) -> io::Result<usize> {
+    match usize::try_from(call()) {
+        Ok(moved) => Ok(moved),
+        // A copy, so that nothing is ready for it before.
+        Err(_) => retry_failed(move || call()),
+    }
+}
+
+/// `retry` after a call that failed.
+#[cold]
+fn retry_failed(call: impl FnMut() -> isize) -> io::Result<usize> {
+    let error = io::Error::last_os_error();
+    match error.kind() {
+        io::ErrorKind::Interrupted => retry(call),
+        _ => Err(error),
     }
 }
 

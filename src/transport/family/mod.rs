@@ -18,3 +18,4 @@ pub(crate) mod socket;
 pub(crate) mod stash;
 pub(crate) mod stream_receiver;
 pub(crate) mod stream_sender;
+pub(crate) mod stream_writer;
