@@ -226,6 +226,7 @@ pub trait Receiver: Endpoint {
     ///
     /// # Errors
     /// As for [`peek`](Self::peek), if there was no message.
+    #[inline]
     fn drain_by(
         &mut self,
         max: usize,

@@ -32,6 +32,12 @@ impl Message {
         self.len = len.min(self.room());
     }
 
+    /// How many bytes the text has.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     /// The text.
     pub(crate) fn text(&self) -> &[u8] {
         let (_, text) = self.words.split_at(1);

@@ -654,11 +654,10 @@ impl Sender for SysvSender {
         });
         sent.unwrap_or(Err(SendError::Full))?;
         crash::reach(Point::SysvSent);
-        self.member
-            .seat()
-            .tally()
-            .add_among_others(1, message.len());
-        self.member.segment().items().notify();
+        let segment = self.member.segment();
+        let (tally, items) = (segment.header().tally(End::Sender), segment.items());
+        tally.add_among_others(1, message.len());
+        items.notify();
         Ok(())
     }
 }

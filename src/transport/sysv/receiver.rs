@@ -5,7 +5,7 @@ use std::io;
 use nix::errno::Errno;
 
 use crate::{
-    Deadline, Depth, Endpoint, Limits, Receiver, RecvError,
+    Deadline, Depth, End, Endpoint, Limits, Receiver, RecvError,
     crash::{self, Point},
     sys::{
         fd::Block,
@@ -89,9 +89,10 @@ impl SysvReceiver {
         taken.unwrap_or(Err(RecvError::Empty))?;
         self.holds = true;
         crash::reach(Point::SysvReceived);
-        let len = self.message.text().len();
-        self.member.seat().tally().add_among_others(1, len);
-        self.member.segment().room().notify();
+        let segment = self.member.segment();
+        let (tally, room) = (segment.header().tally(End::Receiver), segment.room());
+        tally.add_among_others(1, self.message.len());
+        room.notify();
         Ok(())
     }
 }
