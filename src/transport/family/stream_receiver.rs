@@ -222,21 +222,43 @@ impl StreamReceiver {
             PipeMode::Packet => self.buffer.len(),
         };
         if deadline == Deadline::NEVER {
-            let room = self.buffer.get_mut(self.end..limit).unwrap_or_default();
-            if let Ok(read @ 1..) = self.ends.read(room, Block::Yes) {
-                self.end += read;
-                crash::reach(Point::StreamRead);
-                return Ok(());
-            }
+            self.read(deadline, limit, Block::Yes)
+        } else {
+            self.try_read(deadline, limit)
         }
-        self.wait_and_fill(deadline, limit)
     }
 
-    /// The same, up to `limit` in the buffer, after a first try if it could sleep.
+    /// The same for who would not sleep for long.
     #[inline(never)]
-    fn wait_and_fill(&mut self, deadline: Deadline, limit: usize) -> Result<(), RecvError> {
+    fn try_read(&mut self, deadline: Deadline, limit: usize) -> Result<(), RecvError> {
+        self.read(deadline, limit, Block::No)
+    }
+
+    /// The same, up to `limit` in the buffer.
+    #[inline(always)]
+    fn read(&mut self, deadline: Deadline, limit: usize, block: Block) -> Result<(), RecvError> {
+        let room = self.buffer.get_mut(self.end..limit).unwrap_or_default();
+        match self.ends.read(room, block) {
+            Ok(read @ 1..) => {
+                self.end += read;
+                crash::reach(Point::StreamRead);
+                Ok(())
+            }
+            first => self.wait_and_fill(deadline, limit, block, first),
+        }
+    }
+
+    /// The same, after a first try.
+    #[inline(never)]
+    fn wait_and_fill(
+        &mut self,
+        deadline: Deadline,
+        limit: usize,
+        block: Block,
+        first: io::Result<usize>,
+    ) -> Result<(), RecvError> {
         let mut wait = Wait::default();
-        let filled = self.fill_until(deadline, limit, &mut wait);
+        let filled = self.fill_until(deadline, limit, block, first, &mut wait);
         wait.end(self.meter.waits());
         filled
     }
@@ -245,17 +267,14 @@ impl StreamReceiver {
         &mut self,
         deadline: Deadline,
         limit: usize,
+        block: Block,
+        first: io::Result<usize>,
         wait: &mut Wait,
     ) -> Result<(), RecvError> {
-        let block = if deadline == Deadline::NEVER {
-            Block::Yes
-        } else {
-            Block::No
-        };
+        let mut tried = first;
         let mut looked = false;
         loop {
-            let room = self.buffer.get_mut(self.end..limit).unwrap_or_default();
-            match self.ends.read(room, block) {
+            match tried {
                 // No writer: gone, or, at a FIFO, not there yet.
                 Ok(0) => {}
                 Ok(read) => {
@@ -276,14 +295,13 @@ impl StreamReceiver {
             if ready.contains(PollFlags::POLLIN) && !(looked && deadline.has_passed()) {
                 // Another receiver may be faster.
                 looked = true;
-                continue;
-            }
-            if ready.contains(PollFlags::POLLHUP) {
+            } else if ready.contains(PollFlags::POLLHUP) {
                 return Err(self.end_of_stream());
-            }
-            if deadline.has_passed() {
+            } else if deadline.has_passed() {
                 return Err(RecvError::Empty);
             }
+            let room = self.buffer.get_mut(self.end..limit).unwrap_or_default();
+            tried = self.ends.read(room, block);
         }
     }
 }

@@ -53,10 +53,27 @@ impl StreamWriter {
                 first => self.write_on(parts, total, deadline, Some(first)),
             };
         }
-        self.write_on(parts, total, deadline, None)
+        self.try_write(parts, total, deadline)
     }
 
-    /// The same, after a first try if it could sleep.
+    /// The same for who would not sleep for long, or not yet.
+    #[inline(never)]
+    fn try_write(
+        &mut self,
+        parts: &[IoSlice<'_>],
+        total: usize,
+        deadline: Deadline,
+    ) -> Result<(), SendError> {
+        if self.ends.keeper.is_some() || total > PIPE_BUF {
+            return self.write_on(parts, total, deadline, None);
+        }
+        match self.ends.write(parts, Block::No, self.sigpipe) {
+            Ok(written) if written == total => Ok(()),
+            first => self.write_on(parts, total, deadline, Some(first)),
+        }
+    }
+
+    /// The same, after a first try if that needed no look before.
     #[inline(never)]
     fn write_on(
         &mut self,
