@@ -63,6 +63,8 @@ fn measure(
     }
 }
 
+/// Apart, so that the loops of one channel have the registers for themselves.
+#[inline(never)]
 fn run(tx: impl Sender, rx: impl Receiver, how: &str, count: usize) {
     match how {
         "batch" => in_batches(tx, rx, count),
