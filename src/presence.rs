@@ -275,6 +275,12 @@ impl<T: Flockable> Gate<T> {
         }
     }
 
+    /// The same at once. `WouldBlock` if somebody opens or closes this object.
+    pub(crate) fn try_enter(object: T) -> io::Result<Self> {
+        let held = Flock::lock(object, FlockArg::LockExclusiveNonblock);
+        held.map(Self).map_err(|(_, error)| error.into())
+    }
+
     /// The object.
     pub(crate) fn object(&self) -> &T {
         &self.0

@@ -434,8 +434,14 @@ impl Segment {
 
 /// Removes a new segment that could not be opened after all, unless somebody else has joined it.
 fn abandon(name: &str, shape: &Shape, plan: &Plan<'_>) -> io::Result<()> {
-    let file = OpenOptions::new().read(true).write(true).open(path(name))?;
-    if is_at(&file, name) && !presence::has_any(&file)? {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
+        .open(path(name))?;
+    // Whoever has found it is about to join it, or to heal it.
+    let gate = Gate::enter(file)?;
+    if is_at(gate.object(), name) && !presence::has_any(gate.object())? {
         (plan.discard)(shape);
         remove(name)?;
     }

@@ -41,7 +41,7 @@ use crate::{
         path,
         queue_place::{
             self, ANONYMOUS, ANONYMOUS_NAME, FOREIGN, OURS, QueuePath, WHO, file_name, key_of,
-            pack, queue_of, remove_path,
+            pack, queue_of,
         },
         ring_options,
         scratch::{Scratch, reserve_in_scratch},
@@ -291,8 +291,8 @@ impl Sysv {
         loop {
             let opened = self.open_once(end);
             if opened.is_err() {
-                let unused = |(key, _)| !name::exists(&file_name(0, key));
-                remove_path(Path::new(&self.path), self.id, unused);
+                // Nothing can be done about an error here, and the next to open uses the path as it is.
+                let _ = queue_place::remove_unused(Path::new(&self.path), self.id);
             }
             if let Some(core) = opened? {
                 return Ok(core);
@@ -339,7 +339,9 @@ impl Sysv {
         let name = |shape: &Shape| Some(file_name(shape.flags, key_of(shape)));
         let segment = self.with_plan(0, 0, |plan| Segment::adopt(fd, name, plan))?;
         self.prove(&segment)?;
-        self.core(segment, end, None)
+        let path = Path::new(&self.path);
+        let file = queue_place::look_for(path, self.id, segment.shape());
+        self.core(segment, end, file)
     }
 
     /// Refuses a segment that came from another process and does not prove whose it is.
@@ -563,7 +565,13 @@ impl Channel for Sysv {
     }
 
     fn unlink(&self) -> io::Result<()> {
-        let (key, who) = queue_place::key(&fs::metadata(&self.path)?, self.id);
+        // Nobody makes it again meanwhile.
+        let file = File::options()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(&self.path)?;
+        let gate = Gate::enter(file)?;
+        let (key, who) = queue_place::key(&gate.object().metadata()?, self.id);
         let name = file_name(0, key);
         let shape = name::shape_of(&name)?;
         if shape.kind != KIND || shape.flags & WHO != who {
@@ -572,8 +580,8 @@ impl Channel for Sysv {
         }
         Self::discard()(&shape);
         name::remove(&name)?;
-        remove_path(Path::new(&self.path), self.id, |found| found == (key, who));
-        Ok(())
+        let path = Path::new(&self.path);
+        queue_place::remove_this(&gate, path, self.id, |found| found == (key, who))
     }
 }
 

@@ -91,19 +91,18 @@ impl Ends {
             End::Receiver => OFlag::O_RDONLY,
         };
         let flags = OFlag::from_bits_retain(fcntl(&self.fd, FcntlArg::F_GETFL)?);
-        match presence::reopen(&self.fd, access) {
-            Ok(again) => {
-                fcntl(
-                    &again,
-                    FcntlArg::F_SETFL(flags & (OFlag::O_DIRECT | OFlag::O_NOATIME)),
-                )?;
-                presence::join(&again, end)?;
-                Ok(again)
+        let again = match presence::reopen(&self.fd, access) {
+            // No reader is left, and without one a FIFO does not open for writing: there is one until it has.
+            Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {
+                let _reader = presence::reopen(&self.fd, OFlag::O_RDONLY)?;
+                presence::reopen(&self.fd, access)
             }
-            // No reader is left, and without one a FIFO does not open for writing.
-            Err(error) if error.raw_os_error() == Some(libc::ENXIO) => self.fd.try_clone(),
-            Err(error) => Err(error),
-        }
+            again => again,
+        }?;
+        let kept = OFlag::O_DIRECT | OFlag::O_NOATIME;
+        fcntl(&again, FcntlArg::F_SETFL(flags & kept))?;
+        presence::join(&again, end)?;
+        Ok(again)
     }
 
     /// Waits until an end of this kind is open.

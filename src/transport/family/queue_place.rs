@@ -136,21 +136,45 @@ pub(crate) fn is_ours(file: &Metadata) -> bool {
     file.is_file() && file.len() == 0 && file.mode() & 0o7777 == OURS
 }
 
-/// Removes a path that we made, that still is as we made it, and that is the one meant.
-pub(crate) fn remove_if_ours(path: &Path, is_meant: impl FnOnce(&Metadata) -> bool) {
-    let found = fs::symlink_metadata(path);
-    if found.is_ok_and(|file| is_ours(&file) && is_meant(&file)) {
-        // Nothing can be done about an error here.
-        let _ = fs::remove_file(path);
-    }
+/// Opens what is at the path of a queue, whatever it has become, so that its number is nobody else's meanwhile.
+pub(crate) fn look(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW)
+        .open(path)
 }
 
-/// Removes a path that we made for a queue with this id, if its key is the one meant and no other id has a queue there.
-pub(crate) fn remove_path(path: &Path, id: u8, is_meant: impl FnOnce((u32, u32)) -> bool) {
-    remove_if_ours(path, |file| {
-        let has = |id| name::exists(&file_name(0, key(file, id).0));
-        is_meant(key(file, id)) && !(1..=u8::MAX).any(|other| other != id && has(other))
-    });
+/// The same, if that is the path of this queue.
+pub(crate) fn look_for(path: &Path, id: u8, shape: &Shape) -> Option<File> {
+    let file = look(path).ok()?;
+    let meta = file.metadata().ok()?;
+    (key(&meta, id) == (key_of(shape), shape.flags & WHO)).then_some(file)
+}
+
+/// Removes the path of a queue with this id if no queue has come of it. Whoever opens or closes it at this moment sees to that too.
+pub(crate) fn remove_unused(path: &Path, id: u8) -> io::Result<()> {
+    let gate = Gate::try_enter(look(path)?)?;
+    remove_this(&gate, path, id, |_| true)
+}
+
+/// Removes the path whose gate is held, if it is still there, we made it, its key is the one meant, and no id has a queue there.
+pub(crate) fn remove_this(
+    gate: &Gate<File>,
+    path: &Path,
+    id: u8,
+    is_meant: impl FnOnce((u32, u32)) -> bool,
+) -> io::Result<()> {
+    let meta = gate.object().metadata()?;
+    let there = fs::symlink_metadata(path)?;
+    let has_queue = |id| name::exists(&file_name(0, key(&meta, id).0));
+    if (there.dev(), there.ino()) == (meta.dev(), meta.ino())
+        && is_ours(&there)
+        && is_meant(key(&meta, id))
+        && !(1..=u8::MAX).any(has_queue)
+    {
+        fs::remove_file(path)?;
+    }
+    Ok(())
 }
 
 /// One end's hold on the path of a queue. Dropped after the end's segment; if that was the last one, the path goes, if we made it.
@@ -161,7 +185,7 @@ pub(crate) struct QueuePath {
     id: u8,
     /// What tells it from another file that has come to be there.
     key: (u32, u32),
-    /// Open, so that no other file gets its number, and so its key. `None` if the end was handed over.
+    /// Open, so that no other file gets its number, and so its key. `None` if the end was handed over and its path was gone.
     file: Option<File>,
 }
 
@@ -184,18 +208,11 @@ impl QueuePath {
     fn remove(&self) -> io::Result<()> {
         let file = match &self.file {
             Some(file) => file.try_clone()?,
-            // Whatever it has become.
-            None => OpenOptions::new()
-                .read(true)
-                .custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW)
-                .open(&self.path)?,
+            None => look(&self.path)?,
         };
         // Whoever opens holds it until there is a segment.
-        let _gate = Gate::enter(file)?;
-        if self.is_unused() {
-            remove_path(&self.path, self.id, |found| found == self.key);
-        }
-        Ok(())
+        let gate = Gate::enter(file)?;
+        remove_this(&gate, &self.path, self.id, |found| found == self.key)
     }
 }
 

@@ -323,10 +323,16 @@ pub(crate) fn socket_path(lock: &Path) -> Option<PathBuf> {
 
 /// Removes the path and its lock, whoever uses them.
 pub(crate) fn unlink(path: &Path) -> io::Result<()> {
-    let removed = fs::remove_file(path);
     let lock_path = lock_path(path);
-    if fs::symlink_metadata(&lock_path).is_ok_and(|meta| meta.is_file() && is_ours(&meta)) {
-        fs::remove_file(&lock_path)?;
+    // Nobody listens there anew meanwhile.
+    let gate = open_lock(&lock_path, false).ok().map(Gate::enter);
+    let gate = gate.transpose()?;
+    let removed = fs::remove_file(path);
+    if let Some(gate) = gate {
+        let meta = gate.object().metadata()?;
+        if meta.is_file() && is_ours(&meta) && is_at(&lock_path, &meta) {
+            fs::remove_file(&lock_path)?;
+        }
     }
     removed
 }
