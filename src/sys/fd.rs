@@ -180,7 +180,10 @@ pub(super) fn retry(mut call: impl FnMut() -> isize) -> io::Result<usize> {
 fn at_once(call: impl Fn() -> isize + Copy) -> io::Result<usize> {
     match usize::try_from(call()) {
         Ok(moved) => Ok(moved),
-        // A copy, so that nothing is ready for it before.
+        #[expect(
+            clippy::redundant_closure,
+            reason = "a copy: else what `call` holds would be laid in memory before each first call"
+        )]
         Err(_) => retry_failed(move || call()),
     }
 }

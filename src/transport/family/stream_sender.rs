@@ -69,7 +69,7 @@ impl StreamSender {
         })
     }
 
-    /// Writes the frames in `batch`, which are so many messages of so many bytes.
+    /// Writes the frames in `batch`, and counts them, which are so many messages of so many bytes.
     #[inline(always)]
     fn write_batch(
         &mut self,
@@ -85,7 +85,7 @@ impl StreamSender {
         Ok(())
     }
 
-    /// Writes a message that one atomic write cannot hold.
+    /// Writes a message that one atomic write cannot hold, and counts it.
     fn write_long(&mut self, message: &[u8], deadline: Deadline) -> Result<(), SendError> {
         let (before, behind, trailing) = frame::around_long(message);
         let parts = [

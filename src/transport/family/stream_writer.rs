@@ -29,7 +29,7 @@ pub(crate) struct StreamWriter {
 }
 
 impl StreamWriter {
-    /// Writes by `ends`, and counts by `meter`.
+    /// Writes by `ends`, and counts its waits by `meter`.
     pub(crate) fn new(ends: Ends, meter: Meter, capacity: usize) -> Self {
         Self {
             ends,
