@@ -192,7 +192,32 @@ impl Depth {
     }
 }
 
-/// The size and alignment of a type, or a hash of its name, as one word that the two ends of a channel compare.
+/// The hash that is called FNV-1a, so that programs by different compilers agree.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fnv(u32);
+
+impl Fnv {
+    /// That of the name of `T`, without the modules it is in.
+    pub(crate) fn of_name<T>() -> Self {
+        let mut hash = Self(0x811c_9dc5);
+        let name = std::any::type_name::<T>();
+        for word in name.split_inclusive(|c: char| !c.is_alphanumeric() && !"_:".contains(c)) {
+            let plain = word.rsplit("::").next().unwrap_or(word);
+            hash.add(plain.as_bytes());
+        }
+        hash
+    }
+
+    /// Goes on with these bytes.
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+        }
+    }
+}
+
+/// The size and alignment of a type, or a hash of its name and of what serde knows of it, as one word that the two ends of a channel
+/// compare.
 ///
 /// It tells types of different shape, or of different name, apart, and not those of the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -220,19 +245,16 @@ impl Fingerprint {
     /// The fingerprint of the name of `T`, without the modules it is in: for values whose bytes do not lie as in memory.
     #[must_use]
     pub fn of_name<T>() -> Self {
-        // FNV-1a, so that programs by different compilers agree.
-        let mut hash = 0x811c_9dc5_u32;
-        let name = std::any::type_name::<T>();
-        for word in name.split_inclusive(|c: char| !c.is_alphanumeric() && !"_:".contains(c)) {
-            let plain = word.rsplit("::").next().unwrap_or(word);
-            for byte in plain.bytes() {
-                hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
-            }
-        }
+        Self::of_hash(Fnv::of_name::<T>())
+    }
+
+    /// The fingerprint of what was hashed, which is no size.
+    pub(crate) fn of_hash(hash: Fnv) -> Self {
+        let Fnv(hash) = hash;
         Self(Self::NAMED << Self::SIZE_BITS | hash >> (u32::BITS - Self::SIZE_BITS))
     }
 
-    /// Whether it is that of a name, and tells neither size nor alignment.
+    /// Whether it is a hash that a name is in, and tells neither size nor alignment.
     #[must_use]
     pub const fn is_name(self) -> bool {
         self.0 >> Self::SIZE_BITS == Self::NAMED

@@ -4,6 +4,8 @@
 mod bounded;
 mod pod;
 #[cfg(feature = "serde")]
+mod schema;
+#[cfg(feature = "serde")]
 mod serde;
 mod value;
 

@@ -59,7 +59,9 @@ pub trait Value: Sized + 'static {
     /// The value that has these bytes; `None` if none has.
     fn read(bytes: &[u8]) -> Option<Self>;
 
-    /// Declares the type at an end of a channel: plain ones by size and alignment, others by their name.
+    /// Declares the type at an end of a channel: plain ones by size and alignment, others by their name, and with serde by what they ask it
+    /// for: fields and variants by name and order, and the types of the first ones. Two types of one name that differ only in the type of a later
+    /// field are not told apart.
     ///
     /// # Errors
     /// As for [`SenderExt::pod`](crate::SenderExt::pod).
@@ -112,7 +114,7 @@ impl<T: serde::Serialize + serde::de::DeserializeOwned + 'static> Value for T {
     }
 
     fn declare(endpoint: &mut dyn Endpoint) -> Result<(), OpenError> {
-        endpoint.agree(crate::Fingerprint::of_name::<T>())
+        endpoint.agree(crate::typed::schema::fingerprint::<T>())
     }
 }
 
