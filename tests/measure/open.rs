@@ -31,15 +31,16 @@ fn start(text: &str, workload: &Workload) -> Session {
     Session::start(&registry(), &address(text), workload, &plan()).expect("starts")
 }
 
-/// Whether they differ by 5 % at most.
+/// How many tries a measurement has: the machine has other things to do, and may do them in the middle of one.
+const TRIES: usize = 8;
+
+/// Whether they differ by 5 % at most. Less than that it never is, whatever the machine does.
 #[track_caller]
-fn near(found: Option<u64>, millis: u64) {
+fn is_near(found: Option<u64>, millis: u64) -> bool {
     let right = millis as f64 * 1e6;
     let found = found.expect("enough messages") as f64;
-    assert!(
-        (found / right - 1.0).abs() <= 0.05,
-        "{found} ns, not {right}"
-    );
+    assert!(found >= right * 0.95, "{found} ns, not {right}");
+    found <= right * 1.05
 }
 
 /// 13 messages at once, then a pause; each takes 4 ms, and waits for those before it. So every 13th takes 4 ms, every
@@ -54,19 +55,22 @@ fn percentiles() {
     let rate = trace.rate().expect("has gaps");
     let workload = Workload::of(Sizes::Trace(trace));
     let mut session = start("slow:?service=4ms", &workload);
-    let delay = session
-        .arrivals(rate, Amount::Messages(1040))
-        .expect("moves");
-    let told = delay.latencies.percentiles();
-    assert_eq!(told.count, 1040);
-    near(told.p50, 7 * SERVICE);
-    near(told.p90, 12 * SERVICE);
-    assert_eq!(told.p99, None, "ten messages above it are chance");
-    // And yet known here.
-    near(Some(delay.latencies.raw(Quantile::P99)), 13 * SERVICE);
-    // The closed loop knows of no queue.
-    let trip = session.roundtrip(Amount::Messages(300)).expect("moves");
-    near(trip.latencies.percentiles().p50, 2 * SERVICE);
+    let mut measures = || {
+        let delay = session
+            .arrivals(rate, Amount::Messages(1040))
+            .expect("moves");
+        let told = delay.latencies.percentiles();
+        assert_eq!(told.count, 1040);
+        assert_eq!(told.p99, None, "ten messages above it are chance");
+        // And yet known here.
+        let p99 = Some(delay.latencies.raw(Quantile::P99));
+        let is_told = [(told.p50, 7), (told.p90, 12), (p99, 13)]
+            .map(|(found, steps)| is_near(found, steps * SERVICE));
+        // The closed loop knows of no queue.
+        let trip = session.roundtrip(Amount::Messages(300)).expect("moves");
+        is_near(trip.latencies.percentiles().p50, 2 * SERVICE) && is_told == [true; 3]
+    };
+    assert!((0..TRIES).any(|_| measures()), "never what it should be");
 }
 
 /// A stall of 50 ms makes every message late that is due meanwhile. The closed loop sends none meanwhile.
