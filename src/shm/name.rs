@@ -61,6 +61,15 @@ pub(crate) fn open(name: &str) -> io::Result<File> {
         .open(path(name))
 }
 
+/// The same for writing too.
+pub(crate) fn open_to_write(name: &str) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
+        .open(path(name))
+}
+
 /// Reads the constants of the segment with this name, if there is one of ours.
 pub(crate) fn shape_of(name: &str) -> io::Result<Shape> {
     let file = open(name)?;
@@ -96,11 +105,7 @@ pub(crate) fn sweep(prefix: &str, discard: impl Fn(&str, &Shape) -> bool) -> io:
 
 /// The same with one segment. Whether it was removed.
 pub(crate) fn sweep_one(name: &str, discard: impl Fn(&str, &Shape) -> bool) -> io::Result<bool> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
-        .open(path(name))?;
+    let file = open_to_write(name)?;
     if not_ours(&file.metadata()?).is_some() {
         return Ok(false);
     }
@@ -130,13 +135,8 @@ pub(crate) fn not_ours(meta: &Metadata) -> Option<&'static str> {
 
 /// Opens what has this name, if that is an object of ours by type, owner and mode.
 pub(crate) fn find(name: &str, plan: &Plan<'_>) -> Result<Option<File>, OpenError> {
-    let opened = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
-        .open(path(name));
     let refused = |why| plan.error(OpenErrorKind::Refused(why));
-    let file = match opened {
+    let file = match open_to_write(name) {
         Ok(file) => file,
         Err(error) => {
             return match error.raw_os_error().map(Errno::from_raw) {

@@ -28,7 +28,7 @@ use crate::{
     ring::Data,
     shm::{
         layout::{DATA, Header, Shape, bit},
-        name::{DIRECTORY, find, is_at, path, remove},
+        name::{DIRECTORY, find, is_at, open_to_write, path, remove},
         object::{
             LEAST, Mapping, agree, build, map, open_by_name, read_seen, read_shape, read_tail,
             total,
@@ -434,13 +434,8 @@ impl Segment {
 
 /// Removes a new segment that could not be opened after all, unless somebody else has joined it.
 fn abandon(name: &str, shape: &Shape, plan: &Plan<'_>) -> io::Result<()> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
-        .open(path(name))?;
     // Whoever has found it is about to join it, or to heal it.
-    let gate = Gate::enter(file)?;
+    let gate = Gate::enter(open_to_write(name)?)?;
     if is_at(gate.object(), name) && !presence::has_any(gate.object())? {
         (plan.discard)(shape);
         remove(name)?;
@@ -464,12 +459,7 @@ impl Drop for Segment {
         };
         // Nothing can be done about an error here, and the next to open heals what is left.
         let last = || -> io::Result<()> {
-            let file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
-                .open(path(name))?;
-            let gate = Gate::enter(file)?;
+            let gate = Gate::enter(open_to_write(name)?)?;
             crash::reach(Point::SegmentLastGate);
             let file = gate.object();
             let meta = file.metadata()?;

@@ -17,7 +17,10 @@ use crate::{
     },
 };
 
-use super::{Core, Select, Sysv, disconnected};
+use super::{
+    Select, Sysv,
+    opening::{Core, disconnected},
+};
 
 /// The receiving end of a [`Sysv`].
 #[derive(Debug)]
