@@ -330,6 +330,10 @@ impl fmt::Display for OpenErrorKind {
                 f,
                 "exists with {what} {found}, not {expected}; ask for {found}, or unlink it"
             ),
+            Self::Incompatible { expected, found } if expected.is_name() && found.is_name() => f
+                .write_str(
+                    "the other end has declared a type of another name, or with other fields or variants; use the same type at both ends, from the same version of it",
+                ),
             Self::Incompatible { expected, found } => write!(
                 f,
                 "the other end has declared {}, this end {}; use the same type at both ends",

@@ -77,5 +77,7 @@ fn who_fails_takes_no_path() {
     // A queue of no bytes is refused, whether there is one or not.
     let [good, bad] = [Sysv::new(&path), Sysv::new(&path).capacity(0)];
     assert!(bad.sender().is_err());
+    assert!(!path.exists(), "who failed alone left nothing");
     meets(&good.boxed(), &bad.boxed());
+    assert!(!path.exists(), "the last one out removed it");
 }

@@ -9,7 +9,7 @@ mod receiver;
 mod select;
 mod sender;
 
-use std::{ffi::OsString, fs::File, io, os::unix::fs::OpenOptionsExt, path::Path, process};
+use std::{ffi::OsString, fs, io, path::Path, process};
 
 use crate::{
     Address, AddressError, AddressProblem, Capabilities, Channel, End, Fan, Handoff, Key,
@@ -261,22 +261,24 @@ impl Channel for Sysv {
     }
 
     fn unlink(&self) -> io::Result<()> {
-        // Nobody makes it again meanwhile.
-        let file = File::options()
-            .read(true)
-            .custom_flags(libc::O_NONBLOCK)
-            .open(&self.path)?;
-        let gate = Gate::enter(file)?;
-        let (key, who) = queue_place::key(&gate.object().metadata()?, self.id);
-        let name = file_name(0, key);
-        let shape = name::shape_of(&name)?;
-        if shape.kind != KIND || shape.flags & WHO != who {
-            // Another path has the same key.
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        Self::discard()(&shape);
-        name::remove(&name)?;
         let path = Path::new(&self.path);
-        queue_place::remove_this(&gate, path, self.id, |found| found == (key, who))
+        let (key, who) = queue_place::key(&fs::metadata(path)?, self.id);
+        // So that nobody makes it again meanwhile. Somebody who keeps the gate for ever is no reason to leave it.
+        let gate = queue_place::look(path).ok().map(Gate::enter);
+        let name = file_name(0, key);
+        let removed = match name::shape_of(&name) {
+            Ok(shape) if shape.kind == KIND && shape.flags & WHO == who => {
+                Self::discard()(&shape);
+                name::remove(&name)
+            }
+            // Another path has the same key.
+            Ok(_) => Err(io::ErrorKind::NotFound.into()),
+            Err(error) => Err(error),
+        };
+        if let Some(Ok(gate)) = &gate {
+            // Whoever may not remove it has removed the channel all the same.
+            let _ = queue_place::remove_this(gate, path, self.id, |found| found == (key, who));
+        }
+        removed
     }
 }

@@ -1,31 +1,80 @@
 //! What a type asks serde for: names, fields in their order, variants. By it two ends of a channel tell types of one name apart.
 //!
 //! A type is asked by letting it read itself from here. It is never given a value, since no code of its own shall meet one that nobody sent:
-//! so what is seen ends at the first thing that would need one. Of a structure that is its name, its fields, and the same of the first
-//! one's type; of an enum its name and its variants; of a list, an option or a map the same of what it holds. What is not seen is told apart
-//! by nothing but the name of the whole type.
+//! each reading ends at the first thing that would need one, and for the next field there is another reading. Seen are the name and the fields
+//! of a structure and the same of each field's type; the name and the variants of an enum; what a list or an option holds; the key of a map;
+//! the first item of a tuple. What is not seen is told apart by nothing but the name of the whole type.
 
 use std::{convert::identity, fmt};
 
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor,
+    value::U64Deserializer,
+};
 
-use crate::{Fingerprint, capability::Fnv, typed::bounded::DEPTH};
+use crate::{Fingerprint, capability::Fnv};
+
+/// How deep to look, since a type may hold itself.
+const DEPTH: usize = 8;
+/// How many readings there are at most.
+const READINGS: usize = 64;
 
 /// The fingerprint of what `T` is called and what it asks for.
 pub(crate) fn fingerprint<T: DeserializeOwned>() -> Fingerprint {
     let mut seen = Fnv::of_name::<T>();
-    // It ends in an error, but for a type that asks for nothing or minds none.
-    let _ = T::deserialize(Probe {
-        seen: &mut seen,
-        depth: DEPTH,
-    });
+    let mut way = Way::default();
+    for _ in 0..READINGS {
+        // It ends in an error, but for a type that asks for nothing or minds none.
+        let _ = T::deserialize(Probe {
+            seen: &mut seen,
+            way: &mut way,
+            depth: DEPTH,
+        });
+        if !way.go_on() {
+            break;
+        }
+    }
     Fingerprint::of_hash(seen)
+}
+
+/// Which field of each structure is looked at in a reading, from the outside in.
+#[derive(Debug, Default)]
+struct Way {
+    /// The field, and how many there are.
+    fields: Vec<(usize, usize)>,
+    /// How many structures this reading has entered.
+    entered: usize,
+}
+
+impl Way {
+    /// The field to look at in a structure of so many.
+    fn enter(&mut self, count: usize) -> usize {
+        if self.entered == self.fields.len() {
+            self.fields.push((0, count));
+        }
+        let field = self.fields.get(self.entered).map_or(0, |(field, _)| *field);
+        self.entered += 1;
+        field
+    }
+
+    /// Turns to the next field; `false` if there was none.
+    fn go_on(&mut self) -> bool {
+        self.entered = 0;
+        while let Some((field, count)) = self.fields.pop() {
+            if field + 1 < count {
+                self.fields.push((field + 1, count));
+                return true;
+            }
+        }
+        false
+    }
 }
 
 /// Notes what it is asked for.
 struct Probe<'a> {
     seen: &'a mut Fnv,
-    /// How much deeper to look, since a type may hold itself.
+    way: &'a mut Way,
+    /// How much deeper to look.
     depth: usize,
 }
 
@@ -41,7 +90,7 @@ impl fmt::Display for Ended {
 
 impl std::error::Error for Ended {}
 
-impl serde::de::Error for Ended {
+impl Error for Ended {
     fn custom<T: fmt::Display>(_: T) -> Self {
         Self
     }
@@ -63,9 +112,13 @@ impl<'a> Probe<'a> {
         Ok(Self { depth, ..self })
     }
 
-    /// The same, for what has many of it.
-    fn items(self) -> Items<'a> {
-        Items(Some(self))
+    /// The same, for what has `len` of it.
+    fn items(self, len: usize) -> Items<'a> {
+        Items {
+            probe: Some(self),
+            field: None,
+            len,
+        }
     }
 }
 
@@ -124,11 +177,29 @@ impl<'de> Deserializer<'de> for Probe<'_> {
     holders! {
         deserialize_option() ("", &[]), visit_some identity;
         deserialize_newtype_struct(name: &'static str) (name, &[]), visit_newtype_struct identity;
-        deserialize_seq() ("", &[]), visit_seq Probe::items;
-        deserialize_tuple(len: usize) (&len.to_string(), &[]), visit_seq Probe::items;
-        deserialize_tuple_struct(name: &'static str, len: usize) (name, &[&len.to_string()]), visit_seq Probe::items;
-        deserialize_map() ("", &[]), visit_map Probe::items;
-        deserialize_struct(name: &'static str, fields: &'static [&'static str]) (name, fields), visit_seq Probe::items;
+        deserialize_seq() ("", &[]), visit_seq |probe: Self| probe.items(1);
+        deserialize_tuple(len: usize) (&len.to_string(), &[]), visit_seq |probe: Self| probe.items(len);
+        deserialize_tuple_struct(name: &'static str, len: usize) (name, &[&len.to_string()]), visit_seq |probe: Self| probe.items(len);
+        deserialize_map() ("", &[]), visit_map |probe: Self| probe.items(1);
+    }
+
+    /// By name, and not in order: so the defaults of fields that are not sent are not made.
+    fn deserialize_struct<V: Visitor<'de>>(
+        mut self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Ended> {
+        self.note("deserialize_struct", name, fields);
+        if fields.is_empty() {
+            return Err(Ended);
+        }
+        let probe = self.within()?;
+        let field = probe.way.enter(fields.len());
+        visitor.visit_map(Items {
+            field: Some(field as u64),
+            ..probe.items(fields.len())
+        })
     }
 
     /// As postcard, whose values they are: some types read themselves differently for people.
@@ -137,8 +208,14 @@ impl<'de> Deserializer<'de> for Probe<'_> {
     }
 }
 
-/// What a list or a map is asked for: one item, and no other for those that would go on after an error.
-struct Items<'a>(Option<Probe<'a>>);
+/// What a list, a map or a structure is asked for: one item, and no other for those that would go on after an error.
+struct Items<'a> {
+    probe: Option<Probe<'a>>,
+    /// The field that it is, of a structure.
+    field: Option<u64>,
+    /// How many there would be.
+    len: usize,
+}
 
 impl<'de> SeqAccess<'de> for Items<'_> {
     type Error = Ended;
@@ -147,8 +224,12 @@ impl<'de> SeqAccess<'de> for Items<'_> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Ended> {
-        let probe = self.0.take();
+        let probe = self.probe.take();
         probe.map(|probe| seed.deserialize(probe)).transpose()
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.len)
     }
 }
 
@@ -159,11 +240,19 @@ impl<'de> MapAccess<'de> for Items<'_> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Ended> {
-        self.next_element_seed(seed)
+        match self.field.take() {
+            // The one thing that is given: which field comes.
+            Some(field) => seed.deserialize(U64Deserializer::new(field)).map(Some),
+            None => self.next_element_seed(seed),
+        }
     }
 
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, _: S) -> Result<S::Value, Ended> {
-        Err(Ended)
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Ended> {
+        seed.deserialize(self.probe.take().ok_or(Ended)?)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.len)
     }
 }
 
@@ -194,6 +283,13 @@ mod tests {
 
         #[derive(serde::Deserialize)]
         pub(super) struct Meters(pub(super) f32);
+
+        #[derive(serde::Deserialize)]
+        pub(super) struct Line {
+            pub(super) start: (u8, u8),
+            pub(super) end: Option<Point>,
+            pub(super) width: u8,
+        }
     }
 
     #[expect(dead_code, reason = "only their types are asked")]
@@ -215,6 +311,23 @@ mod tests {
 
         #[derive(serde::Deserialize)]
         pub(super) struct Meters(pub(super) f64);
+
+        #[derive(serde::Deserialize)]
+        pub(super) struct Line {
+            pub(super) start: (u8, u8),
+            pub(super) end: Option<Point>,
+            pub(super) width: u8,
+        }
+    }
+
+    mod newer {
+        #[derive(serde::Deserialize)]
+        #[expect(dead_code, reason = "only its type is asked")]
+        pub(super) struct Line {
+            pub(super) start: (u8, u8),
+            pub(super) end: Option<super::old::Point>,
+            pub(super) width: u16,
+        }
     }
 
     /// Whether two types are told apart, which their names do not do.
@@ -234,7 +347,9 @@ mod tests {
         assert!(told::<BTreeMap<old::Order, u8>, BTreeMap<new::Order, u8>>());
         assert!(told::<(old::Point, u8), (new::Point, u8)>());
         assert!(told::<[old::Point; 3], [new::Point; 3]>());
-        assert!(!told::<old::Point, old::Point>());
+        assert!(told::<old::Line, new::Line>(), "the field of a field");
+        assert!(told::<old::Line, newer::Line>(), "the type of the last");
+        assert!(!told::<old::Line, old::Line>());
     }
 
     #[test]
@@ -248,7 +363,17 @@ mod tests {
         #[derive(Deserialize)]
         struct Nested(#[expect(dead_code, reason = "only its type is asked")] Option<Box<Nested>>);
 
+        #[derive(Deserialize)]
+        #[expect(dead_code, reason = "only its type is asked")]
+        struct Tree {
+            left: Option<Box<Tree>>,
+            right: Vec<Tree>,
+            // What lies on the stack at each level.
+            load: [[u64; 32]; 32],
+        }
+
         assert_eq!(fingerprint::<Nested>(), fingerprint::<Nested>());
+        assert_eq!(fingerprint::<Tree>(), fingerprint::<Tree>());
     }
 
     #[test]
@@ -275,6 +400,27 @@ mod tests {
             }
         }
 
+        #[derive(Deserialize)]
+        #[serde(default)]
+        struct Defaults {
+            #[serde(skip)]
+            skipped: Careful,
+            sent: u8,
+        }
+
+        impl Default for Careful {
+            fn default() -> Self {
+                panic!("nobody needs one");
+            }
+        }
+
+        impl Default for Defaults {
+            fn default() -> Self {
+                panic!("nobody needs one");
+            }
+        }
+
+        fingerprint::<Defaults>();
         fingerprint::<Vec<Careful>>();
         fingerprint::<Option<(Careful, u8)>>();
     }

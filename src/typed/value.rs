@@ -60,8 +60,9 @@ pub trait Value: Sized + 'static {
     fn read(bytes: &[u8]) -> Option<Self>;
 
     /// Declares the type at an end of a channel: plain ones by size and alignment, others by their name, and with serde by what they ask it
-    /// for: fields and variants by name and order, and the types of the first ones. Two types of one name that differ only in the type of a later
-    /// field are not told apart.
+    /// for: structures by their fields, these fields' types too, enums by their variants, each by name and in order. So a field that is renamed, or
+    /// a variant that is added, makes another type. Types of one name that differ only in what a variant or the value of a map holds, or in a later
+    /// item of a tuple, are not told apart. For this `Deserialize` is asked at both ends, and given nothing.
     ///
     /// # Errors
     /// As for [`SenderExt::pod`](crate::SenderExt::pod).

@@ -136,8 +136,11 @@ pub(crate) fn is_ours(file: &Metadata) -> bool {
     file.is_file() && file.len() == 0 && file.mode() & 0o7777 == OURS
 }
 
-/// Opens what is at the path of a queue, whatever it has become, so that its number is nobody else's meanwhile.
+/// Opens what is at the path of a queue, so that its number is nobody else's meanwhile. What is no file is left alone: to open it may wake others.
 pub(crate) fn look(path: &Path) -> io::Result<File> {
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
     OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW)
@@ -151,7 +154,7 @@ pub(crate) fn look_for(path: &Path, id: u8, shape: &Shape) -> Option<File> {
     (key(&meta, id) == (key_of(shape), shape.flags & WHO)).then_some(file)
 }
 
-/// Removes the path of a queue with this id if no queue has come of it. Whoever opens or closes it at this moment sees to that too.
+/// Removes the path of a queue with this id if no queue has come of it. Whoever has the gate at this moment sees to that too.
 pub(crate) fn remove_unused(path: &Path, id: u8) -> io::Result<()> {
     let gate = Gate::try_enter(look(path)?)?;
     remove_this(&gate, path, id, |_| true)
@@ -185,7 +188,8 @@ pub(crate) struct QueuePath {
     id: u8,
     /// What tells it from another file that has come to be there.
     key: (u32, u32),
-    /// Open, so that no other file gets its number, and so its key. `None` if the end was handed over and its path was gone.
+    /// Open, so that no other file gets its number, and so its key. `None` if there is no path, or none that an end which was handed over
+    /// could open.
     file: Option<File>,
 }
 

@@ -160,7 +160,7 @@ impl Sysv {
     }
 
     /// Makes the queue, which must be new.
-    pub(super) fn create(&self, key: libc::key_t) -> Result<Queue, OpenError> {
+    fn create(&self, key: libc::key_t) -> Result<Queue, OpenError> {
         let queue = Queue::create(key).map_err(|e| self.unmade(e))?;
         crash::reach(Point::SysvMade);
         self.sized(queue)
@@ -229,7 +229,10 @@ impl Sysv {
         let segment = {
             // Queue and segment are two objects: made by one opener at a time.
             let gate = file.try_clone().and_then(Gate::enter);
-            let _gate = gate.map_err(|e| self.os(e))?;
+            let _gate = gate.map_err(|error| match error.kind() {
+                io::ErrorKind::WouldBlock => self.error(OpenErrorKind::Busy),
+                _ => self.os(error),
+            })?;
             if !is_there() {
                 return Ok(None);
             }
@@ -290,6 +293,8 @@ impl Sysv {
         let shape = segment.shape();
         let key = (key_of(shape), shape.flags & WHO);
         let path = QueuePath::new(self.path.clone().into(), self.id, key, file);
+        // Below the path, so that it goes first if there is an error.
+        let segment = segment;
         let capacity = queue.stat().map_err(|e| self.lost(e))?.capacity;
         let settings = Limits::new(0, capacity, 1).with_settings([
             Some("kernel.msgmax"),

@@ -324,15 +324,14 @@ pub(crate) fn socket_path(lock: &Path) -> Option<PathBuf> {
 /// Removes the path and its lock, whoever uses them.
 pub(crate) fn unlink(path: &Path) -> io::Result<()> {
     let lock_path = lock_path(path);
-    // Nobody listens there anew meanwhile.
-    let gate = open_lock(&lock_path, false).ok().map(Gate::enter);
-    let gate = gate.transpose()?;
+    let lock = fs::symlink_metadata(&lock_path).ok();
+    let lock = lock.filter(|meta| meta.is_file() && is_ours(meta));
+    // So that nobody listens anew between the two, if it can be had. Somebody who keeps it for ever is no reason to leave them.
+    let open = || Gate::enter(open_lock(&lock_path, false)?);
+    let _gate = lock.as_ref().map(|_| open());
     let removed = fs::remove_file(path);
-    if let Some(gate) = gate {
-        let meta = gate.object().metadata()?;
-        if meta.is_file() && is_ours(&meta) && is_at(&lock_path, &meta) {
-            fs::remove_file(&lock_path)?;
-        }
+    if lock.is_some_and(|meta| is_at(&lock_path, &meta)) {
+        fs::remove_file(&lock_path)?;
     }
     removed
 }
