@@ -251,6 +251,15 @@ impl OpenError {
         }
     }
 
+    /// The error of a gate that was not entered.
+    pub(crate) fn gate(address: Address, source: io::Error) -> Self {
+        match source.kind() {
+            // Somebody keeps at opening or closing, stopped perhaps.
+            io::ErrorKind::WouldBlock => Self::new(address, OpenErrorKind::Busy),
+            _ => Self::os(address, source),
+        }
+    }
+
     /// An error of the system; the kind follows from its code.
     #[must_use]
     pub fn os(address: Address, source: io::Error) -> Self {

@@ -184,13 +184,8 @@ impl Segment {
         end: End,
         plan: &Plan<'_>,
     ) -> Result<Option<Self>, OpenError> {
-        let gate = file
-            .try_clone()
-            .and_then(Gate::enter)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::WouldBlock => plan.error(OpenErrorKind::Busy),
-                _ => plan.os(error),
-            })?;
+        let gate = file.try_clone().and_then(Gate::enter);
+        let gate = gate.map_err(|e| OpenError::gate(plan.address.clone(), e))?;
         crash::reach(Point::SegmentGate);
         if !is_at(&file, name) {
             return Ok(None);

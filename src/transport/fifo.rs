@@ -135,14 +135,8 @@ impl Fifo {
             return Err(self.error(OpenErrorKind::Refused("the path belongs to another user")));
         }
         let name = FifoName::new(path, &meta);
-        let _gate =
-            reader
-                .try_clone()
-                .and_then(Gate::enter)
-                .map_err(|error| match error.kind() {
-                    io::ErrorKind::WouldBlock => self.error(OpenErrorKind::Busy),
-                    _ => self.os(error),
-                })?;
+        let gate = reader.try_clone().and_then(Gate::enter);
+        let _gate = gate.map_err(|e| OpenError::gate(self.address(), e))?;
         crash::reach(Point::FifoGate);
         if !name.is_there() {
             return Ok(None);

@@ -277,7 +277,9 @@ impl Channel for Sysv {
         };
         if let Some(Ok(gate)) = &gate {
             // Whoever may not remove it has removed the channel all the same.
-            let _ = queue_place::remove_this(gate, path, self.id, |found| found == (key, who));
+            let _ = queue_place::remove_this(gate, path, |meta| {
+                queue_place::key(meta, self.id) == (key, who)
+            });
         }
         removed
     }

@@ -1,6 +1,11 @@
 //! Paths that addresses name.
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+use std::{
+    ffi::OsStr,
+    fs::{self, Metadata},
+    os::unix::{ffi::OsStrExt, fs::MetadataExt},
+    path::Path,
+};
 
 use crate::{Address, AddressError, AddressProblem};
 
@@ -20,4 +25,10 @@ pub(crate) fn check(path: &OsStr) -> Result<(), &'static str> {
 /// The same of an address's name.
 pub(crate) fn check_address(address: &Address) -> Result<(), AddressError> {
     check(address.name()).map_err(|why| address.error_at_name(AddressProblem::BadName(why)))
+}
+
+/// Whether the path names what has this metadata. Unless that is open, its number may be another's by now.
+pub(crate) fn is_at(path: &Path, meta: &Metadata) -> bool {
+    let there = fs::symlink_metadata(path);
+    there.is_ok_and(|there| (there.dev(), there.ino()) == (meta.dev(), meta.ino()))
 }

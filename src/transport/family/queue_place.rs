@@ -12,6 +12,7 @@ use crate::{
     presence::Gate,
     shm::{layout::Shape, name},
     sys::msg::Queue,
+    transport::family::path::is_at,
 };
 
 /// The mode of a path that we made: for its owner alone, and marked, since the mark means nothing else on a file.
@@ -43,6 +44,11 @@ pub(crate) fn pack(key: u32, queue: Queue) -> i64 {
 /// The key in a segment, or the maker's process id.
 pub(crate) fn key_of(shape: &Shape) -> u32 {
     u32::try_from(shape.extra.cast_unsigned() >> 32).unwrap_or_default()
+}
+
+/// What [`key`] made of the path of a segment's queue.
+pub(crate) fn path_key(shape: &Shape) -> (u32, u32) {
+    (key_of(shape), shape.flags & WHO)
 }
 
 /// The queue of a segment; a number that is none fails in use.
@@ -102,8 +108,7 @@ pub(crate) fn unproven(
         return Ok(Some("is the queue of another address"));
     }
     // A path that is gone, or that we may not see, is not used.
-    let meant = (key_of(shape), shape.flags & WHO);
-    let is_other = fs::metadata(path).is_ok_and(|meta| key(&meta, id) != meant);
+    let is_other = fs::metadata(path).is_ok_and(|meta| key(&meta, id) != path_key(shape));
     Ok(is_other.then_some("is the queue of another path"))
 }
 
@@ -151,30 +156,24 @@ pub(crate) fn look(path: &Path) -> io::Result<File> {
 pub(crate) fn look_for(path: &Path, id: u8, shape: &Shape) -> Option<File> {
     let file = look(path).ok()?;
     let meta = file.metadata().ok()?;
-    (key(&meta, id) == (key_of(shape), shape.flags & WHO)).then_some(file)
+    (key(&meta, id) == path_key(shape)).then_some(file)
 }
 
-/// Removes the path of a queue with this id if no queue has come of it. Whoever has the gate at this moment sees to that too.
-pub(crate) fn remove_unused(path: &Path, id: u8) -> io::Result<()> {
+/// Removes a path if no queue has come of it. Whoever has the gate at this moment sees to that too.
+pub(crate) fn remove_unused(path: &Path) -> io::Result<()> {
     let gate = Gate::try_enter(look(path)?)?;
-    remove_this(&gate, path, id, |_| true)
+    remove_this(&gate, path, |_| true)
 }
 
-/// Removes the path whose gate is held, if it is still there, we made it, its key is the one meant, and no id has a queue there.
+/// Removes the path whose gate is held, if it is still there, we made it, it is the one meant, and no id has a queue there.
 pub(crate) fn remove_this(
     gate: &Gate<File>,
     path: &Path,
-    id: u8,
-    is_meant: impl FnOnce((u32, u32)) -> bool,
+    is_meant: impl FnOnce(&Metadata) -> bool,
 ) -> io::Result<()> {
     let meta = gate.object().metadata()?;
-    let there = fs::symlink_metadata(path)?;
     let has_queue = |id| name::exists(&file_name(0, key(&meta, id).0));
-    if (there.dev(), there.ino()) == (meta.dev(), meta.ino())
-        && is_ours(&there)
-        && is_meant(key(&meta, id))
-        && !(1..=u8::MAX).any(has_queue)
-    {
+    if is_at(path, &meta) && is_ours(&meta) && is_meant(&meta) && !(1..=u8::MAX).any(has_queue) {
         fs::remove_file(path)?;
     }
     Ok(())
@@ -216,7 +215,7 @@ impl QueuePath {
         };
         // Whoever opens holds it until there is a segment.
         let gate = Gate::enter(file)?;
-        remove_this(&gate, &self.path, self.id, |found| found == self.key)
+        remove_this(&gate, &self.path, |meta| key(meta, self.id) == self.key)
     }
 }
 

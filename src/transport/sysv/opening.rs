@@ -26,7 +26,8 @@ use crate::{
         member::Member,
         path,
         queue_place::{
-            self, ANONYMOUS, FOREIGN, OURS, QueuePath, WHO, file_name, key_of, pack, queue_of,
+            self, ANONYMOUS, FOREIGN, OURS, QueuePath, WHO, file_name, key_of, pack, path_key,
+            queue_of,
         },
     },
 };
@@ -208,7 +209,7 @@ impl Sysv {
             let opened = self.open_once(end);
             if opened.is_err() {
                 // Nothing can be done about an error here, and the next to open uses the path as it is.
-                let _ = queue_place::remove_unused(Path::new(&self.path), self.id);
+                let _ = queue_place::remove_unused(Path::new(&self.path));
             }
             if let Some(core) = opened? {
                 return Ok(core);
@@ -229,10 +230,7 @@ impl Sysv {
         let segment = {
             // Queue and segment are two objects: made by one opener at a time.
             let gate = file.try_clone().and_then(Gate::enter);
-            let _gate = gate.map_err(|error| match error.kind() {
-                io::ErrorKind::WouldBlock => self.error(OpenErrorKind::Busy),
-                _ => self.os(error),
-            })?;
+            let _gate = gate.map_err(|e| OpenError::gate(self.address(), e))?;
             if !is_there() {
                 return Ok(None);
             }
@@ -290,8 +288,7 @@ impl Sysv {
         file: Option<File>,
     ) -> Result<Core, OpenError> {
         let queue = queue_of(segment.shape());
-        let shape = segment.shape();
-        let key = (key_of(shape), shape.flags & WHO);
+        let key = path_key(segment.shape());
         let path = QueuePath::new(self.path.clone().into(), self.id, key, file);
         // Below the path, so that it goes first if there is an error.
         let segment = segment;

@@ -34,7 +34,10 @@ use crate::{
     End, Fingerprint, OpenError, OpenErrorKind,
     crash::{self, Point},
     presence::{self, Gate},
-    transport::family::socket::{calls, place::Place},
+    transport::family::{
+        path::is_at,
+        socket::{calls, place::Place},
+    },
 };
 
 /// Marks what we made, and so may remove.
@@ -66,11 +69,6 @@ pub(crate) fn lock_path(path: &Path) -> PathBuf {
 /// Whether we made what has this metadata.
 fn is_ours(meta: &Metadata) -> bool {
     meta.mode() & OURS != 0 && meta.uid() == Uid::effective().as_raw()
-}
-
-fn is_at(path: &Path, meta: &Metadata) -> bool {
-    let there = fs::symlink_metadata(path);
-    there.is_ok_and(|there| (there.dev(), there.ino()) == (meta.dev(), meta.ino()))
 }
 
 fn is_there(path: &Path) -> bool {
@@ -172,10 +170,7 @@ impl SocketName {
         socket: OwnedFd,
     ) -> Result<Option<UnixListener>, OpenError> {
         let gate = self.lock.try_clone().and_then(Gate::enter);
-        let _gate = gate.map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => place.error(OpenErrorKind::Busy),
-            _ => place.os(error),
-        })?;
+        let _gate = gate.map_err(|e| OpenError::gate(place.address(), e))?;
         crash::reach(Point::SocketGate);
         if !is_at(&self.lock_path, meta) {
             return Ok(None);
